@@ -1,0 +1,115 @@
+//! The command lines of the servers.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use anyhow::{Context, Result};
+
+use crate::{pki::Pki, slot::Slot, tools::Tools};
+
+/// One line of metadata for each request that was answered, however it ended.
+const AUDIT_POLICY: &str = "\
+apiVersion: audit.k8s.io/v1
+kind: Policy
+omitStages: [RequestReceived, ResponseStarted]
+rules:
+  - level: Metadata
+";
+
+/// Where everything of one control plane is.
+#[derive(Debug)]
+pub(crate) struct Layout {
+    pub(crate) dir: PathBuf,
+    pub(crate) tools: Tools,
+    pub(crate) pki: Pki,
+    pub(crate) slot: Slot,
+    pub(crate) audit_log: Option<PathBuf>,
+}
+
+impl Layout {
+    pub(crate) fn logs(&self) -> PathBuf {
+        self.dir.join("logs")
+    }
+
+    pub(crate) fn admin_kubeconfig(&self) -> PathBuf {
+        self.dir.join("kubeconfig")
+    }
+
+    pub(crate) fn controller_manager_kubeconfig(&self) -> PathBuf {
+        self.dir.join("controller-manager.kubeconfig")
+    }
+
+    pub(crate) fn url(&self) -> String {
+        format!("https://127.0.0.1:{}", self.slot.apiserver_port())
+    }
+
+    fn etcd_url(&self) -> String {
+        format!("http://127.0.0.1:{}", self.slot.etcd_client_port())
+    }
+
+    pub(crate) fn etcd(&self) -> Command {
+        let peers = format!("http://127.0.0.1:{}", self.slot.etcd_peer_port());
+        let mut command = Command::new(self.tools.etcd());
+        command
+            // A test's data need not survive a loss of power, and disks of CI machines are slow.
+            .arg("--unsafe-no-fsync")
+            .args(["--log-level", "warn"])
+            .arg(flag("data-dir", self.dir.join("etcd")))
+            .arg(format!("--listen-client-urls={}", self.etcd_url()))
+            .arg(format!("--advertise-client-urls={}", self.etcd_url()))
+            .arg(format!("--listen-peer-urls={peers}"))
+            .arg(format!("--initial-advertise-peer-urls={peers}"))
+            .arg(format!("--initial-cluster=default={peers}"));
+        command
+    }
+
+    pub(crate) fn kube_apiserver(&self) -> Result<Command> {
+        let mut command = Command::new(self.tools.kube_apiserver());
+        command
+            .arg(format!("--etcd-servers={}", self.etcd_url()))
+            .arg(format!("--secure-port={}", self.slot.apiserver_port()))
+            .args(["--bind-address=127.0.0.1", "--advertise-address=127.0.0.1"])
+            // Nothing runs in this cluster that would look for the Service `kubernetes`.
+            .arg("--endpoint-reconciler-type=none")
+            .arg("--service-cluster-ip-range=10.0.0.0/24")
+            .arg("--authorization-mode=RBAC")
+            .arg("--allow-privileged=true")
+            .arg("--service-account-issuer=https://kubernetes.default.svc.cluster.local")
+            .arg(flag("cert-dir", &self.dir))
+            .arg(flag("client-ca-file", self.pki.ca()))
+            .arg(flag("tls-cert-file", self.pki.serving_certificate()))
+            .arg(flag("tls-private-key-file", self.pki.serving_key()))
+            .arg(flag("service-account-key-file", self.pki.tokens_public_key()))
+            .arg(flag("service-account-signing-key-file", self.pki.tokens_key()));
+        if let Some(log) = &self.audit_log {
+            let policy = self.dir.join("audit-policy.yaml");
+            fs::write(&policy, AUDIT_POLICY).with_context(|| format!("write {}", policy.display()))?;
+            command.arg(flag("audit-policy-file", policy)).arg(flag("audit-log-path", log));
+        }
+        Ok(command)
+    }
+
+    pub(crate) fn controller_manager(&self) -> Result<Command> {
+        let mut command = Command::new(self.tools.kube_controller_manager()?);
+        command
+            .arg(flag("kubeconfig", self.controller_manager_kubeconfig()))
+            .arg(flag("root-ca-file", self.pki.ca()))
+            .arg(flag("service-account-private-key-file", self.pki.tokens_key()))
+            // Each controller under its own RBAC role, as in a real cluster.
+            .arg("--use-service-account-credentials=true")
+            // There are no nodes.
+            .arg("--controllers=*,-nodeipam,-nodelifecycle")
+            .args(["--leader-elect=false", "--secure-port=0"]);
+        Ok(command)
+    }
+}
+
+/// `--name=path`, without assuming that a path is text.
+fn flag(name: &str, path: impl AsRef<Path>) -> std::ffi::OsString {
+    let mut flag = std::ffi::OsString::from(format!("--{name}="));
+    flag.push(path.as_ref());
+    flag
+}

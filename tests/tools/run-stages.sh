@@ -1,0 +1,115 @@
+#!/usr/bin/env bash
+# run-stages.sh [STAGE...]: runs the stages of `make test`, all of them unless some are named. Each is
+# timed, and its output is kept in <target>/test-logs/<stage>.log. The first one that fails ends the run.
+# The last line is always `N passed, N failed`, over the Rust and the Python tests of this run.
+set -uo pipefail
+cd "$(dirname "$0")/../.."
+
+all_stages=(lint build tools generated unit e2e smoke)
+tools=$PWD/tests/tools
+target=${CARGO_TARGET_DIR:-target}
+logs=$target/test-logs
+rm -rf "$logs"
+mkdir -p "$logs"
+target=$(cd "$target" && pwd)
+# Every test command selects the whole workspace, and then targets in it: cargo unites the features of
+# what is selected, so that other selections would compile the dependencies again.
+cargo_test=(cargo test --workspace --no-fail-fast)
+
+stage_lint() {
+  cargo fmt --check
+  cargo clippy --workspace --all-targets --locked -- -D warnings
+  local deny
+  deny=$("$tools/ensure-cargo-deny.sh")
+  "$deny" --log-level warn check bans licenses sources
+}
+
+stage_build() { cargo build --workspace --all-targets; }
+
+stage_tools() {
+  "$target/debug/controlplane" tools
+  "$tools/ensure-venv.sh"
+}
+
+stage_generated() { "$target/debug/crdgen" --check; }
+
+stage_unit() {
+  "${cargo_test[@]}" --lib --bins
+  run_integration controller/*/tests crds/tests
+  "${cargo_test[@]}" --doc
+}
+
+stage_e2e() {
+  use_venv
+  run_integration tests/*/tests
+}
+
+stage_smoke() {
+  use_venv
+  local files=()
+  mapfile -t files < <(find tests -name 'test_*.py' | sort)
+  if [ ${#files[@]} -eq 0 ]; then
+    echo "no Python tests yet"
+    return
+  fi
+  python3 -m pytest --quiet -p no:cacheprovider "${files[@]}"
+}
+
+# The Python tools come first in PATH, and the programs under test are named.
+use_venv() {
+  local venv
+  venv=$("$tools/ensure-venv.sh")
+  export PATH=$venv:$PATH PYTHONDONTWRITEBYTECODE=1
+  export SOC2_OPERATOR=$target/debug/soc2-operator AWS_SANDBOX=$target/debug/aws-sandbox
+}
+
+# run_integration FOLDER...: runs the integration tests in these folders.
+run_integration() {
+  local selection=() file
+  for file in $(find "$@" -maxdepth 1 -name '*.rs' 2>/dev/null | sort); do
+    selection+=(--test "$(basename "$file" .rs)")
+  done
+  if [ ${#selection[@]} -gt 0 ]; then "${cargo_test[@]}" "${selection[@]}"; fi
+}
+
+times=""
+run_stage() {
+  local name=$1 log=$logs/$1.log start=$SECONDS status
+  printf '\n=== %s\n' "$name"
+  (set -e; "stage_$name") 2>&1 | tee "$log"
+  status=${PIPESTATUS[0]}
+  times+=$(printf '%-10s %5d s' "$name" $((SECONDS - start)))$'\n'
+  if [ "$status" -ne 0 ]; then
+    printf '\n=== %s failed; the end of %s:\n' "$name" "$log"
+    tail -n 40 "$log"
+    finish "$name"
+  fi
+}
+
+# finish [STAGE]: prints times and counts, and exits; STAGE is the one that failed.
+finish() {
+  local passed failed
+  read -r passed failed < <(cat "$logs"/*.log | awk '
+    /^test result: .* passed; .* failed;/ { passed += $4; failed += $6 }
+    /(passed|failed|errors?).* in [0-9.]+s/ {
+      for (i = 2; i <= NF; i++) {
+        if ($i ~ /^passed,?$/) passed += $(i - 1)
+        if ($i ~ /^(failed|errors?),?$/) failed += $(i - 1)
+      }
+    }
+    END { print passed + 0, failed + 0 }')
+  # A stage without tests in it can fail too, and must not look like success.
+  if [ -n "${1:-}" ] && [ "$failed" -eq 0 ]; then failed=1; fi
+  printf '\n%s%-10s %5d s\n\n%d passed, %d failed\n' "$times" total "$SECONDS" "$passed" "$failed"
+  exit $((failed > 0))
+}
+
+if [ $# -eq 0 ]; then set -- "${all_stages[@]}"; fi
+for stage in "$@"; do
+  if ! declare -F "stage_$stage" >/dev/null; then
+    echo "no stage '$stage'; there are: ${all_stages[*]}" >&2
+    exit 2
+  fi
+done
+for stage in "$@"; do run_stage "$stage"; done
+finish
