@@ -1,0 +1,138 @@
+//! What every reconcile shares.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex};
+
+use jiff::Timestamp;
+use kube::core::DeserializeGuard;
+use kube::runtime::reflector::{ObjectRef, Store};
+use kube::{Client, Resource, ResourceExt};
+use soc2_aws::Aws;
+use soc2_catalog::Catalog;
+use soc2_crds::{AwsOrganization, ComplianceProfile, GuardrailSet};
+
+use crate::feeds::Feeds;
+use crate::kubernetes::events::Events;
+use crate::lease::LeaseHolder;
+use crate::metrics::ReconcileMetrics;
+use crate::postures::PostureWriter;
+use crate::published::Published;
+
+/// Shared by all reconciles.
+pub struct Context {
+    /// Kubernetes.
+    pub client: Client,
+    /// The built-in catalogue.
+    pub catalog: &'static Catalog,
+    /// AWS.
+    pub aws: Arc<dyn Aws>,
+    /// One feed per organization.
+    pub feeds: Arc<Feeds>,
+    /// What people declared.
+    pub stores: Stores,
+    /// What was found, for the metrics.
+    pub published: Arc<Published>,
+    /// Events.
+    pub events: Events,
+    /// Whether and until when this replica may write.
+    pub lease: Arc<LeaseHolder>,
+    /// UID of kube-system: this cluster in the tags of AWS policies.
+    pub cluster_id: String,
+    /// Writer of `AccountPosture` objects.
+    pub postures: Arc<PostureWriter>,
+    /// Counters of reconciles.
+    pub metrics: ReconcileMetrics,
+    /// The clock.
+    pub now: fn() -> Timestamp,
+    /// Generations that were seen, to tell others of a changed spec once.
+    pub generations: Mutex<BTreeMap<String, i64>>,
+    /// Profiles of which every posture has to be compared again, because somebody deleted one.
+    pub rewrite: Mutex<BTreeSet<String>>,
+}
+
+impl Context {
+    /// Has all postures of a profile compared with what stands, and the profile looked at.
+    pub fn rewrite(&self, profile: &str) {
+        let found = self.stores.profiles.get(&ObjectRef::new(profile)).and_then(|guard| guard.0.clone().ok());
+        if let (Some(found), Ok(mut rewrite)) = (found, self.rewrite.lock()) {
+            rewrite.insert(profile.to_owned());
+            self.feeds.touch(&found.spec.organization_ref.name);
+        }
+    }
+
+    /// Whether all postures of a profile have to be compared; asked once.
+    pub fn take_rewrite(&self, profile: &str) -> bool {
+        self.rewrite.lock().is_ok_and(|mut rewrite| rewrite.remove(profile))
+    }
+
+    /// Whether this is the first time that this generation of an object is seen.
+    pub fn is_new_generation<K: Resource>(&self, object: &K) -> bool {
+        let Some(uid) = object.uid() else { return false };
+        let generation = object.meta().generation.unwrap_or_default();
+        self.generations.lock().is_ok_and(|mut seen| seen.insert(uid, generation) != Some(generation))
+    }
+}
+
+/// The stores of the watched kinds.
+#[derive(Clone)]
+pub struct Stores {
+    /// Organizations.
+    pub organizations: Store<DeserializeGuard<AwsOrganization>>,
+    /// Profiles.
+    pub profiles: Store<DeserializeGuard<ComplianceProfile>>,
+    /// Guardrail sets.
+    pub sets: Store<DeserializeGuard<GuardrailSet>>,
+}
+
+impl Stores {
+    /// An organization that can be read.
+    #[must_use]
+    pub fn organization(&self, name: &str) -> Option<AwsOrganization> {
+        self.organizations.get(&ObjectRef::new(name)).and_then(|guard| guard.0.clone().ok())
+    }
+
+    /// All organizations that can be read.
+    #[must_use]
+    pub fn all_organizations(&self) -> Vec<AwsOrganization> {
+        self.organizations.state().iter().filter_map(|guard| guard.0.clone().ok()).collect()
+    }
+
+    /// Names of all organizations that a profile or a set refers to.
+    #[must_use]
+    pub fn referenced_organizations(&self) -> BTreeSet<String> {
+        let of_profiles = self.profiles.state().into_iter().filter_map(|guard| guard.0.clone().ok());
+        let of_sets = self.sets.state().into_iter().filter_map(|guard| guard.0.clone().ok());
+        of_profiles
+            .map(|profile| profile.spec.organization_ref.name)
+            .chain(of_sets.map(|set| set.spec.organization_ref.name))
+            .collect()
+    }
+
+    /// Profiles of an organization that can be read, in order of name.
+    #[must_use]
+    pub fn profiles_of(&self, organization: &str) -> Vec<ComplianceProfile> {
+        let mut found: Vec<ComplianceProfile> = self
+            .profiles
+            .state()
+            .iter()
+            .filter_map(|guard| guard.0.clone().ok())
+            .filter(|profile| profile.spec.organization_ref.name == organization)
+            .collect();
+        found.sort_by_key(ResourceExt::name_any);
+        found
+    }
+
+    /// Guardrail sets of an organization that can be read and are not being deleted, in order of name.
+    #[must_use]
+    pub fn sets_of(&self, organization: &str) -> Vec<GuardrailSet> {
+        let mut found: Vec<GuardrailSet> = self
+            .sets
+            .state()
+            .iter()
+            .filter_map(|guard| guard.0.clone().ok())
+            .filter(|set| set.spec.organization_ref.name == organization && set.metadata.deletion_timestamp.is_none())
+            .collect();
+        found.sort_by_key(ResourceExt::name_any);
+        found
+    }
+}

@@ -1,0 +1,181 @@
+//! The loop around every kind: bad objects are told so, errors back off, each reconcile is timed and counted.
+
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use futures::{Stream, StreamExt};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
+use kube::api::{Api, Patch, PatchParams};
+use kube::core::{ClusterResourceScope, DeserializeGuard};
+use kube::runtime::controller::{Action, Config, Controller, Error as ControllerError};
+use kube::runtime::reflector::{ObjectRef, Store};
+use kube::runtime::watcher;
+use kube::{Resource, ResourceExt};
+use serde::de::DeserializeOwned;
+use serde_json::json;
+use tokio_util::sync::CancellationToken;
+
+use crate::context::Context;
+use crate::error::Error;
+use crate::kubernetes::conditions::{Fact, merge};
+
+/// A reconcile may wait for the API server, but not for ever.
+const LIMIT: Duration = Duration::from_mins(2);
+
+/// How one kind is reconciled.
+pub trait Reconciler: Send + Sync + 'static {
+    /// The kind.
+    type Kind: Resource<DynamicType = (), Scope = ClusterResourceScope>
+        + Clone
+        + std::fmt::Debug
+        + DeserializeOwned
+        + Send
+        + Sync
+        + 'static;
+    /// Its name in logs and metrics.
+    const KIND: &'static str;
+    /// Field manager that says so when an object cannot be understood.
+    const MANAGER: &'static str;
+
+    /// Brings one object forward.
+    fn reconcile(
+        &self,
+        context: &Context,
+        object: Arc<Self::Kind>,
+    ) -> impl Future<Output = Result<Action, Error>> + Send;
+}
+
+/// A controller whose stores are filled as soon as it runs.
+pub struct Prepared<R: Reconciler> {
+    controller: Controller<DeserializeGuard<R::Kind>>,
+}
+
+impl<R: Reconciler> Prepared<R> {
+    /// Watches the kind.
+    #[must_use]
+    pub fn new(client: kube::Client) -> Self {
+        let config = watcher::Config::default().any_semantic();
+        let controller = Controller::new(Api::<DeserializeGuard<R::Kind>>::all(client), config)
+            // Bursts (a feed's change and the status write that follows) become one reconcile.
+            .with_config(Config::default().concurrency(2).debounce(Duration::from_millis(200)));
+        Self { controller }
+    }
+
+    /// The store.
+    #[must_use]
+    pub fn store(&self) -> Store<DeserializeGuard<R::Kind>> {
+        self.controller.store()
+    }
+
+    /// Reconciles until `cancel`; also each object that `triggers` names.
+    pub async fn run(
+        self,
+        reconciler: R,
+        context: Arc<Context>,
+        triggers: impl Stream<Item = ObjectRef<DeserializeGuard<R::Kind>>> + Send + 'static,
+        cancel: CancellationToken,
+    ) {
+        let reconciler = Arc::new(reconciler);
+        let failures: Arc<Failures> = Arc::default();
+        let on_error = Arc::clone(&failures);
+        let stream = self.controller.reconcile_on(triggers).graceful_shutdown_on(cancel.cancelled_owned()).run(
+            move |guard, context| {
+                let (reconciler, failures) = (Arc::clone(&reconciler), Arc::clone(&failures));
+                async move { once(&*reconciler, &guard, &context, &failures).await }
+            },
+            move |guard, _error, _context| Action::requeue(on_error.backoff(&guard.name_any())),
+            context,
+        );
+        stream
+            .for_each(|result| async move {
+                match result {
+                    Ok(_) | Err(ControllerError::ObjectNotFound(_)) => {}
+                    Err(ControllerError::ReconcilerFailed(error, object)) => {
+                        tracing::warn!(kind = R::KIND, name = %object.name, %error, "reconcile failed; it is tried again");
+                    }
+                    Err(error) => tracing::warn!(kind = R::KIND, %error, "watch"),
+                }
+            })
+            .await;
+    }
+}
+
+async fn once<R: Reconciler>(
+    reconciler: &R,
+    guard: &DeserializeGuard<R::Kind>,
+    context: &Context,
+    failures: &Failures,
+) -> Result<Action, Error> {
+    let started = Instant::now();
+    let name = guard.name_any();
+    let result = match &guard.0 {
+        Ok(object) => {
+            let work = reconciler.reconcile(context, Arc::new(object.clone()));
+            tokio::time::timeout(LIMIT, work).await.unwrap_or(Err(Error::Timeout(LIMIT.as_secs())))
+        }
+        Err(invalid) => report_invalid::<R>(context, guard, &invalid.error).await,
+    };
+    let outcome = result.as_ref().map_or_else(Error::outcome, |_| "ok");
+    context.metrics.observe(R::KIND, outcome, started.elapsed());
+    if result.is_ok() {
+        failures.forget(&name);
+    }
+    result
+}
+
+/// An object that the CRD let through but this version cannot read: it says so itself, and stops nothing else.
+async fn report_invalid<R: Reconciler>(
+    context: &Context,
+    guard: &DeserializeGuard<R::Kind>,
+    error: &str,
+) -> Result<Action, Error> {
+    let name = guard.name_any();
+    let message = format!("this version of the operator cannot read the object: {error}; correct the field");
+    tracing::warn!(kind = R::KIND, name = %name, error, "invalid object");
+    let facts = [Fact::no("Ready", "InvalidObject", message.clone()), Fact::yes("Stalled", "InvalidObject", message)];
+    let api: Api<kube::core::DynamicObject> =
+        Api::all_with(context.client.clone(), &kube::api::ApiResource::erase::<R::Kind>(&()));
+    let live = api.get(&name).await?;
+    let previous = live.data["status"]["conditions"].clone();
+    let previous: Vec<Condition> = serde_json::from_value(previous).unwrap_or_default();
+    let conditions = merge(&facts, &previous, guard.meta().generation, (context.now)());
+    if conditions.iter().all(|condition| previous.contains(condition)) {
+        return Ok(Action::await_change());
+    }
+    let body = json!({
+        "apiVersion": R::Kind::api_version(&()), "kind": R::Kind::kind(&()),
+        "metadata": {"name": name}, "status": {"conditions": conditions},
+    });
+    api.patch_status(&name, &PatchParams::apply(R::MANAGER).force(), &Patch::Apply(&body)).await?;
+    Ok(Action::await_change())
+}
+
+/// Failures in a row, by object, for an exponential backoff.
+#[derive(Debug, Default)]
+struct Failures(Mutex<BTreeMap<String, u32>>);
+
+impl Failures {
+    fn backoff(&self, name: &str) -> Duration {
+        let count = self.0.lock().map_or(1, |mut failures| {
+            let count = failures.entry(name.to_owned()).or_insert(0);
+            *count = (*count + 1).min(8);
+            *count
+        });
+        let seconds = f64::from(2_u32.pow(count)) * rand::random_range(0.75..1.25);
+        Duration::from_secs_f64(seconds.min(300.0))
+    }
+
+    fn forget(&self, name: &str) {
+        if let Ok(mut failures) = self.0.lock() {
+            failures.remove(name);
+        }
+    }
+}
+
+/// A time close to `interval`: many objects must not wake at once.
+#[must_use]
+pub fn jittered(interval: Duration) -> Duration {
+    interval.mul_f64(rand::random_range(0.9..1.1))
+}

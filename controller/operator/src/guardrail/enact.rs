@@ -1,0 +1,191 @@
+//! The enact step: the writes of a plan, one after the other, each safe to repeat and safe to be the last one.
+//!
+//! Between any two writes the operator may die. The next one reads AWS, plans again and goes on: a policy exists with its
+//! tags from the first moment, an attachment is there or not, and nothing is ever detached or deleted here.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use soc2_aws::{AwsError, Directory, ErrorClass, NewPolicy, PolicyWriter, Role, WriteGuard};
+use soc2_guardrails::{Mode, Policy, PolicyBody, PolicyRef, SetPlan, Step};
+
+use super::observe::Observed;
+use super::overlay::Effect;
+use crate::context::{Context, Stores};
+use crate::lease::LeaseHolder;
+
+/// What was written.
+#[derive(Debug, Default)]
+pub struct Enacted {
+    /// Steps that were done.
+    pub done: Vec<Step>,
+    /// Why it stopped, if it did.
+    pub error: Option<AwsError>,
+    /// Why nothing may be written now.
+    pub held: Option<String>,
+}
+
+/// Does the steps of one set, in order, until one fails.
+pub async fn enact(context: &Context, observed: &Observed, plan: &SetPlan) -> Enacted {
+    let mut enacted = Enacted::default();
+    if plan.mode != Mode::Enforce || plan.refused.is_some() || plan.steps.is_empty() {
+        return enacted;
+    }
+    if observed.object.spec.guardrails.hold_writes {
+        enacted.held = Some("spec.guardrails.holdWrites of the AwsOrganization is true".to_owned());
+        return enacted;
+    }
+    let Some(role) = observed.write_role() else {
+        enacted.held = Some("the AwsOrganization has no spec.organizations.writeRole".to_owned());
+        return enacted;
+    };
+    let mut work = Work::new(context, observed, &role);
+    for step in &plan.steps {
+        match work.perform(step).await {
+            Ok(()) => {
+                tracing::info!(set = %plan.name, organization = %observed.owner.organization_id, %step, "written to AWS");
+                enacted.done.push(step.clone());
+            }
+            Err(error) => {
+                tracing::warn!(set = %plan.name, %step, %error, "a write failed; it is tried again");
+                enacted.error = Some(error);
+                break;
+            }
+        }
+    }
+    let outcome = (role.arn.clone(), enacted.error.clone());
+    context.published.organization(&work.name, |snapshot| snapshot.write = Some(outcome));
+    context.feeds.request_policies(&work.name);
+    context.feeds.touch(&work.name);
+    enacted
+}
+
+struct Work<'a> {
+    context: &'a Context,
+    observed: &'a Observed,
+    name: String,
+    writer: Arc<dyn PolicyWriter>,
+    directory: Arc<dyn Directory>,
+    guard: LiveGuard,
+    /// Ids of policies created in this run, by name.
+    created: BTreeMap<String, String>,
+}
+
+impl<'a> Work<'a> {
+    fn new(context: &'a Context, observed: &'a Observed, role: &Role) -> Self {
+        let name = kube::ResourceExt::name_any(&observed.object);
+        let read_role = observed.object.spec.organizations.role.as_ref();
+        let read_role = read_role.map(|role| Role { arn: role.arn.clone(), external_id: role.external_id.clone() });
+        Self {
+            context,
+            observed,
+            writer: context.aws.policy_writer(role),
+            directory: context.aws.directory(read_role.as_ref()),
+            guard: LiveGuard {
+                lease: Arc::clone(&context.lease),
+                stores: context.stores.clone(),
+                organization: name.clone(),
+            },
+            created: BTreeMap::new(),
+            name,
+        }
+    }
+
+    async fn perform(&mut self, step: &Step) -> Result<(), AwsError> {
+        match step {
+            Step::Create { policy, .. } => self.create(policy).await,
+            Step::Update { id, policy, .. } => {
+                self.writer.update_policy(id, &new_policy(policy), &self.guard).await?;
+                self.remember(id, policy);
+                Ok(())
+            }
+            Step::Attach { policy, target, .. } => {
+                let id = self.resolve(policy)?;
+                self.writer.attach_policy(&id, &target.id.0, &self.guard).await?;
+                self.push(Effect::Attached { id, target: target.id.0.clone() });
+                Ok(())
+            }
+        }
+    }
+
+    async fn create(&mut self, policy: &PolicyBody) -> Result<(), AwsError> {
+        let id = match self.writer.create_policy(&new_policy(policy), &self.guard).await {
+            Ok(id) => id,
+            // An earlier run created it and did not live to see the answer.
+            Err(error) if error.is("DuplicatePolicyException") => self.read_back(&policy.name, error).await?,
+            Err(error) => return Err(error),
+        };
+        self.created.insert(policy.name.clone(), id.clone());
+        self.remember(&id, policy);
+        Ok(())
+    }
+
+    /// The policy of this name, if it is ours.
+    async fn read_back(&self, name: &str, duplicate: AwsError) -> Result<String, AwsError> {
+        let policies = self.directory.policies().await?;
+        let Some(found) = policies.into_iter().find(|policy| policy.name == name) else { return Err(duplicate) };
+        let tags = self.directory.policy_tags(&found.id).await?;
+        let policy = Policy { name: found.name, aws_managed: found.aws_managed, tags, ..Policy::default() };
+        if self.observed.owner.owns(&policy) {
+            return Ok(found.id);
+        }
+        let message =
+            format!("policy {} has our name {name} but not our tags: rename or delete it; it is not touched", found.id);
+        Err(AwsError { class: ErrorClass::Terminal, code: "NameTaken".to_owned(), message })
+    }
+
+    fn resolve(&self, policy: &PolicyRef) -> Result<String, AwsError> {
+        match policy {
+            PolicyRef::ById(id) => Ok(id.clone()),
+            PolicyRef::ByName(name) => self.created.get(name).cloned().ok_or_else(|| AwsError {
+                class: ErrorClass::Transient,
+                code: "NotCreatedYet".to_owned(),
+                message: format!("policy {name} was not created in this run"),
+            }),
+        }
+    }
+
+    fn remember(&self, id: &str, policy: &PolicyBody) {
+        let policy = Policy {
+            name: policy.name.clone(),
+            aws_managed: false,
+            content: policy.content.clone(),
+            // An update leaves tags alone; what is read of them stays true.
+            tags: self.observed.policy(id).map_or_else(|| policy.tags.clone(), |found| found.tags.clone()),
+            targets: std::collections::BTreeSet::new(),
+        };
+        self.push(Effect::Policy { id: id.to_owned(), policy });
+    }
+
+    fn push(&self, effect: Effect) {
+        self.context.feeds.overlay(&self.name, |overlay| overlay.push(effect));
+    }
+}
+
+fn new_policy(body: &PolicyBody) -> NewPolicy {
+    NewPolicy {
+        name: body.name.clone(),
+        description: body.description.clone(),
+        content: body.content.clone(),
+        tags: body.tags.clone(),
+    }
+}
+
+/// Asked before every attempt: the lease, and whether a person has stopped writes meanwhile.
+struct LiveGuard {
+    lease: Arc<LeaseHolder>,
+    stores: Stores,
+    organization: String,
+}
+
+impl WriteGuard for LiveGuard {
+    fn permit(&self, attempt: Duration) -> Result<(), String> {
+        match self.stores.organization(&self.organization) {
+            Some(object) if object.spec.guardrails.hold_writes => Err("spec.guardrails.holdWrites was set".to_owned()),
+            Some(object) if object.spec.suspend => Err("spec.suspend was set".to_owned()),
+            Some(_) => self.lease.permit(attempt),
+            None => Err("the AwsOrganization was deleted".to_owned()),
+        }
+    }
+}

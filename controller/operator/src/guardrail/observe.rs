@@ -1,0 +1,142 @@
+//! The observe and plan steps: what there is, what is wanted, what to write.
+
+use std::sync::Arc;
+
+use kube::ResourceExt;
+use soc2_aws::Role;
+use soc2_crds::{AwsOrganization, GuardrailMode, GuardrailSet};
+use soc2_guardrails::{Limits, Mode, Owner, Plan, PlanInput, Policy, PolicyInventory, SetInput, plan};
+use soc2_posture::organization::Organization;
+
+use crate::context::Context;
+use crate::select::guardrail_selection;
+
+/// Annotation that gives the policies of another cluster to this one.
+const TAKE_OVER: &str = "soc2-operator.dev/take-over";
+
+/// What one organization's sets are planned from, and the plan.
+pub struct Observed {
+    /// The organization's object.
+    pub object: AwsOrganization,
+    /// The tree.
+    pub organization: Arc<Organization>,
+    /// What AWS shows.
+    pub inventory: Arc<PolicyInventory>,
+    /// Who we are.
+    pub owner: Owner,
+    /// The plan for all sets.
+    pub plan: Plan,
+    /// Writes that AWS does not show yet are laid over what it shows.
+    pub settling: bool,
+}
+
+impl Observed {
+    /// The role that may write.
+    #[must_use]
+    pub fn write_role(&self) -> Option<Role> {
+        let role = self.object.spec.organizations.write_role.as_ref()?;
+        Some(Role { arn: role.arn.clone(), external_id: role.external_id.clone() })
+    }
+
+    /// A policy as AWS shows it.
+    #[must_use]
+    pub fn policy(&self, id: &str) -> Option<&Policy> {
+        self.inventory.policies.get(id)
+    }
+}
+
+/// Why there is nothing to plan from yet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Blocked {
+    /// Reason in CamelCase.
+    pub reason: String,
+    /// In words.
+    pub message: String,
+    /// Whether it resolves only when a person does something.
+    pub stalled: bool,
+}
+
+impl Blocked {
+    /// Something that a person has to mend.
+    pub fn stalled(reason: &str, message: impl Into<String>) -> Self {
+        Self { reason: reason.to_owned(), message: message.into(), stalled: true }
+    }
+
+    /// Something that passes.
+    pub fn waiting(reason: &str, message: impl Into<String>) -> Self {
+        Self { reason: reason.to_owned(), message: message.into(), stalled: false }
+    }
+}
+
+/// Reads what the feed knows and plans all sets of the organization.
+///
+/// # Errors
+/// When there is nothing to plan from.
+pub fn observe(context: &Context, name: &str) -> Result<Observed, Blocked> {
+    let object = context.stores.organization(name).ok_or_else(|| {
+        let message =
+            format!("spec.organizationRef.name: there is no AwsOrganization {name:?}; create it, or correct the name");
+        Blocked::waiting("OrganizationNotFound", message)
+    })?;
+    if object.spec.suspend {
+        return Err(Blocked::waiting(
+            "OrganizationSuspended",
+            format!("AwsOrganization {name} has spec.suspend: true"),
+        ));
+    }
+    if let Some(other) = context.feeds.older_twin(name) {
+        let message = format!("AwsOrganization {other} is for the same organization and older; delete one of the two");
+        return Err(Blocked::stalled("DuplicateOrganization", message));
+    }
+    let view = context.feeds.view(name).ok_or_else(|| Blocked::waiting("Reading", "the organization is being read"))?;
+    // What was read before an error may no longer be true: nothing is planned on it.
+    let failed = view.facts.organization.error.as_ref().or(view.facts.policies.error.as_ref());
+    if let Some(error) = failed {
+        return Err(Blocked::waiting(crate::reasons::of(error), error.message.clone()));
+    }
+    let organization = view.world.read(|world| world.organization.clone());
+    let organization = organization.map(Arc::new).ok_or_else(|| reading("organization"))?;
+    let inventory = view.facts.inventory.ok_or_else(|| reading("policies"))?;
+    let owner = Owner {
+        owner_id: object.spec.owner_id.clone().unwrap_or_else(|| object.name_any()),
+        cluster_id: context.cluster_id.clone(),
+        organization_id: organization.id.clone(),
+    };
+    let overlay = context.feeds.overlay(name, |overlay| overlay.over(&inventory));
+    let settling = overlay.is_some();
+    let planned_on = overlay.map_or_else(|| Arc::clone(&inventory), Arc::new);
+    let sets: Vec<SetInput> = context.stores.sets_of(name).iter().map(|set| input_of(set, &organization)).collect();
+    let plan = plan(&PlanInput {
+        org: &organization,
+        inventory: &planned_on,
+        owner: &owner,
+        library: context.catalog.guardrails(),
+        sets: &sets,
+        limits: Limits {
+            max_characters: object.spec.limits.scp_max_characters,
+            max_per_target: object.spec.limits.scp_max_per_target,
+        },
+        reserved_slots: object.spec.guardrails.reserved_slots,
+    });
+    tracing::debug!(organization = name, steps = plan.steps.len(), take_over = ?object.annotations().get(TAKE_OVER), "planned");
+    Ok(Observed { object, organization, inventory, owner, plan, settling })
+}
+
+fn reading(what: &str) -> Blocked {
+    Blocked::waiting("Reading", format!("the {what} of AWS are being read"))
+}
+
+fn input_of(set: &GuardrailSet, organization: &Organization) -> SetInput {
+    SetInput {
+        name: set.name_any(),
+        mode: match set.spec.mode {
+            GuardrailMode::Observe => Mode::Observe,
+            GuardrailMode::Enforce => Mode::Enforce,
+        },
+        suspended: set.spec.suspend,
+        selection: guardrail_selection(&set.spec.targets, organization),
+        max_direct: set.spec.max_direct_attachments,
+        baselines: set.spec.baselines.iter().map(|baseline| baseline.name.clone()).collect(),
+        error: None,
+    }
+}

@@ -1,0 +1,125 @@
+//! What we wrote and AWS does not show yet.
+//!
+//! AWS is eventually consistent: right after a write, a reading may still be the old one. Planning on it would write the
+//! same again. So each write is laid over the readings until one shows it, or until it should have long since.
+
+use std::time::{Duration, Instant};
+
+use soc2_guardrails::{Policy, PolicyInventory};
+
+/// After this long a reading that still does not show a write is believed.
+const PATIENCE: Duration = Duration::from_mins(1);
+
+/// The effect of a write.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Effect {
+    /// The policy exists with this content, under this name. Its targets are not touched.
+    Policy {
+        /// Its id.
+        id: String,
+        /// What it is now; `targets` means nothing here.
+        policy: Policy,
+    },
+    /// The policy is attached.
+    Attached {
+        /// Its id.
+        id: String,
+        /// Where.
+        target: String,
+    },
+}
+
+/// Writes that no reading has shown yet.
+#[derive(Debug, Default)]
+pub struct Overlay {
+    entries: Vec<(Instant, Effect)>,
+}
+
+impl Overlay {
+    /// Remembers a write.
+    pub fn push(&mut self, effect: Effect) {
+        self.entries.push((Instant::now(), effect));
+    }
+
+    /// Whether every write shows.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// Forgets what the reading shows, or should have shown long since; lays the rest over it.
+    /// Gives `None` when there is nothing to lay.
+    pub fn over(&mut self, reading: &PolicyInventory) -> Option<PolicyInventory> {
+        self.entries.retain(|(at, effect)| at.elapsed() < PATIENCE && !shows(reading, effect));
+        if self.entries.is_empty() {
+            return None;
+        }
+        let mut result = reading.clone();
+        for (_, effect) in &self.entries {
+            lay(&mut result, effect);
+        }
+        Some(result)
+    }
+}
+
+fn shows(reading: &PolicyInventory, effect: &Effect) -> bool {
+    match effect {
+        Effect::Policy { id, policy } => reading.policies.get(id).is_some_and(|found| {
+            found.name == policy.name && found.content == policy.content && found.tags == policy.tags
+        }),
+        Effect::Attached { id, target } => reading.policies.get(id).is_some_and(|found| found.targets.contains(target)),
+    }
+}
+
+fn lay(inventory: &mut PolicyInventory, effect: &Effect) {
+    match effect {
+        Effect::Policy { id, policy } => {
+            let targets = inventory.policies.get(id).map(|found| found.targets.clone()).unwrap_or_default();
+            inventory.policies.insert(id.clone(), Policy { targets, ..policy.clone() });
+        }
+        Effect::Attached { id, target } => {
+            if let Some(found) = inventory.policies.get_mut(id) {
+                found.targets.insert(target.clone());
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn policy(content: &str) -> Policy {
+        Policy { name: "soc2-a".to_owned(), content: content.to_owned(), ..Policy::default() }
+    }
+
+    #[test]
+    fn a_write_is_laid_over_until_a_reading_shows_it() {
+        let mut overlay = Overlay::default();
+        overlay.push(Effect::Policy { id: "p-1".to_owned(), policy: policy("{}") });
+        overlay.push(Effect::Attached { id: "p-1".to_owned(), target: "ou-1".to_owned() });
+
+        let old = PolicyInventory::default();
+        let laid = overlay.over(&old).unwrap();
+        assert_eq!(laid.policies["p-1"].content, "{}");
+        assert!(laid.policies["p-1"].targets.contains("ou-1"));
+
+        let mut new = PolicyInventory::default();
+        new.policies.insert("p-1".to_owned(), policy("{}"));
+        assert!(overlay.over(&new).is_some(), "the attachment does not show yet");
+        new.policies.get_mut("p-1").unwrap().targets.insert("ou-1".to_owned());
+        assert!(overlay.over(&new).is_none());
+        assert!(overlay.is_empty());
+    }
+
+    #[test]
+    fn once_shown_a_later_edit_is_not_masked() {
+        let mut overlay = Overlay::default();
+        overlay.push(Effect::Policy { id: "p-1".to_owned(), policy: policy("{}") });
+        let mut reading = PolicyInventory::default();
+        reading.policies.insert("p-1".to_owned(), policy("{}"));
+        assert!(overlay.over(&reading).is_none());
+        reading.policies.insert("p-1".to_owned(), policy("{\"edited\":true}"));
+        assert!(overlay.over(&reading).is_none());
+    }
+}

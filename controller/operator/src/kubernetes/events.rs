@@ -1,0 +1,79 @@
+//! Events: one per reason and reconcile, at most one a second, and a failing one never fails a reconcile.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use k8s_openapi::api::core::v1::ObjectReference;
+use kube::Client;
+use kube::runtime::events::{Event, EventType, Recorder, Reporter};
+use tokio::sync::Mutex;
+use tokio::time::Instant;
+
+/// What happened to an object.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Happening {
+    /// Whether somebody should look.
+    pub warning: bool,
+    /// Reason in CamelCase.
+    pub reason: String,
+    /// What the operator was doing.
+    pub action: &'static str,
+    /// In words.
+    pub note: String,
+}
+
+/// Publishes events.
+#[derive(Clone)]
+pub struct Events {
+    recorder: Recorder,
+    next: Arc<Mutex<Instant>>,
+}
+
+impl Events {
+    /// A publisher that reports as `instance`.
+    #[must_use]
+    pub fn new(client: Client, instance: &str) -> Self {
+        let reporter = Reporter { controller: "soc2-operator".to_owned(), instance: Some(instance.to_owned()) };
+        Self { recorder: Recorder::new(client, reporter), next: Arc::new(Mutex::new(Instant::now())) }
+    }
+
+    /// Publishes in the background, the first of each reason.
+    pub fn publish(&self, reference: &ObjectReference, happenings: Vec<Happening>) {
+        if happenings.is_empty() {
+            return;
+        }
+        let (events, reference) = (self.clone(), reference.clone());
+        tokio::spawn(async move {
+            let mut reasons = BTreeSet::new();
+            for happening in happenings {
+                if reasons.insert(happening.reason.clone()) {
+                    events.publish_one(&reference, happening).await;
+                }
+            }
+        });
+    }
+
+    async fn publish_one(&self, reference: &ObjectReference, happening: Happening) {
+        let mut next = self.next.lock().await;
+        tokio::time::sleep_until(*next).await;
+        *next = Instant::now() + Duration::from_secs(1);
+        drop(next);
+        let event = Event {
+            type_: if happening.warning { EventType::Warning } else { EventType::Normal },
+            reason: happening.reason,
+            note: Some(cut(&happening.note)),
+            action: happening.action.to_owned(),
+            secondary: None,
+        };
+        if let Err(error) = self.recorder.publish(&event, reference).await {
+            tracing::warn!(%error, reason = %event.reason, "an event could not be published");
+        }
+    }
+}
+
+/// The API allows 1 kB.
+fn cut(note: &str) -> String {
+    let end = (0..=note.len().min(1000)).rev().find(|index| note.is_char_boundary(*index)).unwrap_or(0);
+    note[..end].to_owned()
+}

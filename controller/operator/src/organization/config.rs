@@ -1,0 +1,64 @@
+//! From the spec of an AwsOrganization to what its feed is told.
+
+use std::time::Duration;
+
+use kube::ResourceExt;
+use soc2_aws::Role;
+use soc2_crds::{AwsOrganization, ComplianceProfile, GuardrailSet, RoleRef, SecurityHubSource};
+use soc2_feed::{FeedConfig, Intervals, PerAccount, Selection, SourceConfig, SourceRegions};
+use soc2_posture::{duration, targets};
+
+use crate::select::tags_needed;
+
+/// What the feed of this organization is told.
+#[must_use]
+pub fn feed_config(object: &AwsOrganization, profiles: &[ComplianceProfile], sets: &[GuardrailSet]) -> FeedConfig {
+    let spec = &object.spec;
+    let by_source = spec.security_hub.iter().filter_map(|source| source.targets.as_ref()).any(targets::uses_tags);
+    let defaults = Intervals::default();
+    FeedConfig {
+        organization: object.name_any(),
+        read_role: spec.organizations.role.as_ref().map(role),
+        sources: spec.security_hub.iter().map(source).collect(),
+        required_regions: spec.required_regions.clone().unwrap_or_default(),
+        intervals: Intervals {
+            organization: interval(&spec.sync.organization_interval, defaults.organization),
+            findings: interval(&spec.sync.findings_interval, defaults.findings),
+            full_sweep: interval(&spec.sync.full_sweep_interval, defaults.full_sweep),
+        },
+        get_findings_per_second: spec.limits.get_findings_per_second,
+        tags_needed: by_source || tags_needed(profiles, sets),
+    }
+}
+
+/// The CRD's pattern lets nothing else through than what can be parsed.
+fn interval(text: &str, default: Duration) -> Duration {
+    duration::parse(text).unwrap_or(default)
+}
+
+fn role(role: &RoleRef) -> Role {
+    Role { arn: role.arn.clone(), external_id: role.external_id.clone() }
+}
+
+fn source(source: &SecurityHubSource) -> SourceConfig {
+    let regions = match (&source.home_region, &source.regions) {
+        (Some(home), _) => SourceRegions::Home(home.clone()),
+        (None, regions) => SourceRegions::Each(regions.clone().unwrap_or_default()),
+    };
+    let serves = source.targets.clone().map(|wanted| {
+        let key = serde_json::to_string(&wanted).unwrap_or_default();
+        Selection::new(key, move |organization| {
+            targets::select(&wanted, organization, "spec.securityHub.targets").accounts
+        })
+    });
+    SourceConfig {
+        name: source.name.clone(),
+        role: source.role.as_ref().map(role),
+        regions,
+        per_account: source
+            .per_account
+            .as_ref()
+            .map(|found| PerAccount { role_name: found.role_name.clone(), external_id: found.external_id.clone() }),
+        serves,
+    }
+}

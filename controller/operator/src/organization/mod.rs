@@ -1,0 +1,55 @@
+//! Organizations: keep a feed for each, and report what it found.
+
+mod config;
+mod findings;
+mod policies;
+mod report;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use kube::ResourceExt;
+use kube::runtime::controller::Action;
+use soc2_crds::AwsOrganization;
+
+use crate::context::Context;
+use crate::control::{Reconciler, jittered};
+use crate::error::Error;
+use crate::requested_at;
+
+/// The feed tells of changes; this is for what no one tells, such as deleted profiles.
+const INTERVAL: Duration = Duration::from_secs(60);
+
+/// Reconciles organizations.
+#[derive(Debug, Default)]
+pub struct OrganizationReconciler;
+
+impl Reconciler for OrganizationReconciler {
+    type Kind = AwsOrganization;
+    const KIND: &'static str = "AwsOrganization";
+    const MANAGER: &'static str = report::MANAGER;
+
+    async fn reconcile(&self, context: &Context, object: Arc<AwsOrganization>) -> Result<Action, Error> {
+        let name = object.name_any();
+        if object.metadata.deletion_timestamp.is_some() {
+            return Ok(Action::await_change());
+        }
+        let profiles = context.stores.profiles_of(&name);
+        let sets = context.stores.sets_of(&name);
+        context.feeds.ensure(&object, config::feed_config(&object, &profiles, &sets));
+        if context.is_new_generation(&*object) {
+            context.feeds.touch(&name);
+        }
+        let handled = object.status.as_ref().and_then(|status| status.last_handled_reconcile_at.clone());
+        if requested_at(&*object).is_some_and(|token| Some(token) != handled) {
+            context.feeds.request_now(&name);
+        }
+        if object.spec.suspend {
+            // What was published stands.
+            return Ok(Action::requeue(jittered(INTERVAL)));
+        }
+        report::report(context, &object, &profiles).await?;
+        policies::report(context, &object).await?;
+        Ok(Action::requeue(jittered(INTERVAL)))
+    }
+}

@@ -1,0 +1,81 @@
+//! Profiles: observe, assess, report.
+
+mod observe;
+mod report;
+mod working;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use kube::runtime::controller::Action;
+use soc2_crds::ComplianceProfile;
+use soc2_posture::duration;
+
+use crate::context::Context;
+use crate::control::{Reconciler, jittered};
+use crate::error::Error;
+
+pub use observe::{Observed, Waiting};
+pub use working::Working;
+
+/// What is missing may be there soon.
+const SOON: Duration = Duration::from_secs(30);
+
+/// Reconciles profiles.
+#[derive(Default)]
+pub struct ProfileReconciler {
+    working: Working,
+}
+
+impl ProfileReconciler {
+    /// A reconciler that remembers since when checks are in their states.
+    #[must_use]
+    pub fn new(working: Working) -> Self {
+        Self { working }
+    }
+}
+
+impl Reconciler for ProfileReconciler {
+    type Kind = ComplianceProfile;
+    const KIND: &'static str = "ComplianceProfile";
+    const MANAGER: &'static str = crate::postures::MANAGER;
+
+    async fn reconcile(&self, context: &Context, profile: Arc<ComplianceProfile>) -> Result<Action, Error> {
+        if profile.metadata.deletion_timestamp.is_some() || profile.spec.suspend {
+            return Ok(Action::await_change());
+        }
+        if context.is_new_generation(&*profile) {
+            context.feeds.touch(&profile.spec.organization_ref.name);
+        }
+        let now = (context.now)();
+        let observed = match observe::observe(context, &profile, now) {
+            Ok(observed) => observed,
+            Err(waiting) => {
+                report::waiting(context, &profile, &waiting, now).await?;
+                return Ok(Action::requeue(jittered(SOON)));
+            }
+        };
+        let next = match self.working.assess(context, &profile, &observed, now) {
+            Ok(assessed) => {
+                let next = assessed.next_change_at;
+                report::assessed(context, &profile, &observed, assessed, now).await?;
+                next
+            }
+            Err(error) => {
+                report::refused(context, &profile, &error, now).await?;
+                None
+            }
+        };
+        Ok(Action::requeue(until_next(&profile, next, now)))
+    }
+}
+
+/// The profile's interval, or earlier when time alone changes something before.
+fn until_next(profile: &ComplianceProfile, next: Option<Timestamp>, now: Timestamp) -> Duration {
+    let interval = jittered(duration::parse(&profile.spec.interval).unwrap_or(Duration::from_secs(600)));
+    let Some(next) = next else { return interval };
+    // A second more, so that what ends at that second has ended.
+    let seconds = u64::try_from(next.as_second() - now.as_second() + 1).unwrap_or(1);
+    interval.min(Duration::from_secs(seconds.max(1)))
+}

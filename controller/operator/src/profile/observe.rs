@@ -1,0 +1,154 @@
+//! The observe step: the organization that the profile refers to, and whether its world may be assessed yet.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::Timestamp;
+use kube::ResourceExt;
+use soc2_crds::{AwsOrganization, ComplianceProfile};
+use soc2_feed::{FeedFacts, Reading};
+use soc2_guardrails::protection;
+use soc2_posture::duration;
+use soc2_posture::ids::AccountId;
+use soc2_posture::organization::{AccountState, Organization};
+use soc2_posture::protection::ProtectionByAccount;
+use soc2_posture::targets::select;
+
+use crate::context::Context;
+use crate::feeds::View;
+
+/// What a profile is assessed from.
+pub struct Observed {
+    /// The organization's object.
+    pub object: AwsOrganization,
+    /// Its world.
+    pub view: View,
+    /// For each required guardrail, which accounts it protects.
+    pub protection: BTreeMap<String, ProtectionByAccount>,
+}
+
+/// Why a profile is not assessed now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Waiting {
+    /// Nothing is known, and nothing was published before.
+    Nothing {
+        /// Reason in CamelCase.
+        reason: String,
+        /// In words.
+        message: String,
+    },
+    /// What was published stands; `DataComplete` says why.
+    Stands {
+        /// In words.
+        message: String,
+    },
+    /// The operator has only just begun; not a word yet.
+    Quiet,
+}
+
+impl Waiting {
+    fn nothing(reason: &str, message: impl Into<String>) -> Self {
+        Self::Nothing { reason: reason.to_owned(), message: message.into() }
+    }
+}
+
+/// What the profile is assessed from.
+///
+/// # Errors
+/// When it must not be assessed yet.
+pub fn observe(context: &Context, profile: &ComplianceProfile, now: Timestamp) -> Result<Observed, Waiting> {
+    let name = &profile.spec.organization_ref.name;
+    let object = context.stores.organization(name).ok_or_else(|| {
+        let message =
+            format!("spec.organizationRef.name: there is no AwsOrganization {name:?}; create it, or correct the name");
+        Waiting::nothing("OrganizationNotFound", message)
+    })?;
+    if let Some(other) = context.feeds.older_twin(name) {
+        let message = format!("AwsOrganization {name} is a duplicate of {other}; refer to that one");
+        return Err(Waiting::nothing("DuplicateOrganization", message));
+    }
+    let published = published_until(profile);
+    let Some(view) = context.feeds.view(name) else {
+        if object.spec.suspend {
+            return Err(Waiting::Stands { message: format!("AwsOrganization {name} is suspended") });
+        }
+        return Err(if published.is_some() {
+            Waiting::Quiet
+        } else {
+            Waiting::nothing("Reading", "the organization is being read")
+        });
+    };
+    let organization = view.world.read(|world| world.organization.clone());
+    let stands = published.is_some_and(|until| now < until);
+    let Some(organization) = organization else { return Err(not_read(&view.facts, stands)) };
+    if view.facts.restarting && stands {
+        let (swept, all) = swept(profile, &organization, &view.facts);
+        if swept < all {
+            let message = format!(
+                "restarted without a usable checkpoint: {swept} of {all} accounts are read again; what was published stands until then"
+            );
+            return Err(Waiting::Stands { message });
+        }
+    }
+    let protection = protections(context, profile, &organization, &view.facts);
+    Ok(Observed { object, view, protection })
+}
+
+/// How long what was published may stand: the freshness limit from the last assessment on. `None`: nothing was.
+fn published_until(profile: &ComplianceProfile) -> Option<Timestamp> {
+    let assessed = profile.status.as_ref()?.assessed_at.as_ref()?.0;
+    let freshness = duration::parse(&profile.spec.freshness).ok()?;
+    assessed.checked_add(jiff::SignedDuration::try_from(freshness).ok()?).ok()
+}
+
+fn not_read(facts: &FeedFacts, stands: bool) -> Waiting {
+    match &facts.organization.error {
+        Some(error) if stands => {
+            Waiting::Stands { message: format!("the organization cannot be read: {}", error.message) }
+        }
+        Some(error) => Waiting::nothing(crate::reasons::of(error), error.message.clone()),
+        None if facts.restarting && stands => {
+            Waiting::Stands { message: "restarted without a usable checkpoint: everything is read again".to_owned() }
+        }
+        None if stands && facts.organization == Reading::default() => Waiting::Quiet,
+        None => Waiting::nothing("Reading", "the organization is being read"),
+    }
+}
+
+/// How many active accounts of the profile are completely read again, and how many there are.
+fn swept(profile: &ComplianceProfile, organization: &Organization, facts: &FeedFacts) -> (usize, usize) {
+    let selected = select(&profile.spec.targets.targets(), organization, "spec.targets").accounts;
+    let active: BTreeSet<AccountId> = selected
+        .into_iter()
+        .filter(|id| organization.accounts.get(id).is_some_and(|account| account.state == AccountState::Active))
+        .collect();
+    // Accounts that no source serves can never be read again; they must not hold the rest.
+    let reachable = facts.regions.iter().any(|region| region.shards_complete < region.shards);
+    let done = active.iter().filter(|id| facts.swept.contains(id)).count();
+    if reachable { (done, active.len()) } else { (active.len(), active.len()) }
+}
+
+fn protections(
+    context: &Context,
+    profile: &ComplianceProfile,
+    organization: &Organization,
+    facts: &FeedFacts,
+) -> BTreeMap<String, ProtectionByAccount> {
+    // A reading that failed is not what is true now.
+    let inventory = if facts.policies.error.is_none() { facts.inventory.as_deref() } else { None };
+    profile
+        .spec
+        .guardrails
+        .required
+        .iter()
+        .filter_map(|name| context.catalog.guardrail(name))
+        .map(|guardrail| (guardrail.name.clone(), protection(guardrail, organization, inventory)))
+        .collect()
+}
+
+impl Observed {
+    /// Name of the organization's object.
+    #[must_use]
+    pub fn organization_name(&self) -> String {
+        self.object.name_any()
+    }
+}

@@ -1,0 +1,85 @@
+//! What goes on beside the reconciles: forgetting what is gone, noticing what others do.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::StreamExt;
+use kube::api::PartialObjectMeta;
+use kube::core::DeserializeGuard;
+use kube::runtime::reflector::Store;
+use kube::runtime::{WatchStreamExt, watcher};
+use kube::{Api, Resource, ResourceExt};
+use soc2_crds::AccountPosture;
+
+use crate::context::Context;
+use crate::http::Readiness;
+use crate::lease::{Leadership, LeaseHolder};
+
+/// How often objects that are gone are forgotten.
+const HOUSEKEEPING: Duration = Duration::from_secs(2);
+
+/// Waits until another replica leads; gives its identity.
+pub async fn lost(lease: &LeaseHolder) -> String {
+    let mut state = lease.subscribe();
+    loop {
+        if let Leadership::Theirs(other) = state.borrow_and_update().clone() {
+            return other;
+        }
+        if state.changed().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    }
+}
+
+/// A posture that somebody deleted is written again.
+pub async fn watch_postures(context: Arc<Context>) {
+    let api: Api<PartialObjectMeta<AccountPosture>> = Api::all(context.client.clone());
+    let mut events = std::pin::pin!(watcher(api, watcher::Config::default().any_semantic()).default_backoff());
+    while let Some(event) = events.next().await {
+        match event {
+            Ok(watcher::Event::Delete(posture)) if context.postures.knows(&posture.name_any()) => {
+                context.postures.forget(&posture.name_any());
+                tracing::info!(posture = %posture.name_any(), "an AccountPosture was deleted; it is written again");
+                let profile = posture.labels().get("soc2-operator.dev/profile").cloned().unwrap_or_default();
+                context.rewrite(&profile);
+            }
+            Ok(_) => {}
+            Err(error) => tracing::debug!(%error, "watching AccountPostures"),
+        }
+    }
+}
+
+/// Forgets what is gone, and says when the stores are filled.
+pub async fn housekeeping(context: &Context, readiness: &Readiness) {
+    let stores = &context.stores;
+    let synced = async {
+        tokio::join!(
+            stores.organizations.wait_until_ready(),
+            stores.profiles.wait_until_ready(),
+            stores.sets.wait_until_ready()
+        )
+    };
+    let _ = synced.await;
+    readiness.there("stores");
+    let mut ticks = tokio::time::interval(HOUSEKEEPING);
+    loop {
+        ticks.tick().await;
+        let organizations = names(&stores.organizations);
+        let (profiles, sets) = (names(&stores.profiles), names(&stores.sets));
+        if context.feeds.retain(&organizations) {
+            // Profiles and sets of a deleted organization have to say so.
+            for name in stores.referenced_organizations() {
+                context.feeds.touch(&name);
+            }
+        }
+        context.published.retain(&profiles, &sets, &organizations);
+    }
+}
+
+fn names<K>(store: &Store<DeserializeGuard<K>>) -> BTreeSet<String>
+where
+    K: Resource<DynamicType = ()> + Clone + 'static,
+{
+    store.state().iter().map(|found| found.name_any()).collect()
+}

@@ -1,0 +1,16 @@
+//! The stand of the end-to-end tests and of the demo: a real Kubernetes API, a strict AWS, the operator as a process.
+//!
+//! Tests drive these parts from outside, through kubectl, the AWS wire protocols and HTTP. They await conditions; nothing
+//! sleeps for a fixed time.
+
+pub mod binaries;
+pub mod demo;
+pub mod operator;
+pub mod sandbox;
+pub mod stand;
+pub mod wait;
+
+pub use operator::{Operator, OperatorOptions};
+pub use sandbox::Sandbox;
+pub use stand::Stand;
+pub use wait::eventually;

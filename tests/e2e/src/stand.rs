@@ -1,0 +1,170 @@
+//! Everything together: the control plane with our CRDs and RBAC, the sandbox, the operator.
+
+use std::path::PathBuf;
+
+use anyhow::{Context, Result, bail, ensure};
+use controlplane::ControlPlane;
+use serde_json::Value;
+
+use crate::binaries;
+use crate::operator::{Operator, OperatorOptions};
+use crate::sandbox::Sandbox;
+use crate::wait::eventually;
+
+/// The parts of an end-to-end test.
+pub struct Stand {
+    /// Kubernetes.
+    pub plane: ControlPlane,
+    /// AWS.
+    pub sandbox: Sandbox,
+    /// Where the operator keeps its checkpoints, and the audit log is.
+    pub dir: tempfile::TempDir,
+    kubeconfig: PathBuf,
+}
+
+impl Stand {
+    /// Kubernetes with our CRDs and RBAC, and AWS with the demo's world. No operator yet.
+    ///
+    /// # Errors
+    /// When a part does not come up.
+    pub async fn start() -> Result<Self> {
+        Self::start_with(&[]).await
+    }
+
+    /// The same with flags for the sandbox.
+    ///
+    /// # Errors
+    /// When a part does not come up.
+    pub async fn start_with(sandbox_flags: &[&str]) -> Result<Self> {
+        Self::start_world(Sandbox::demo_world(), sandbox_flags).await
+    }
+
+    /// The same with another world file.
+    ///
+    /// # Errors
+    /// When a part does not come up.
+    pub async fn start_world(world: PathBuf, sandbox_flags: &[&str]) -> Result<Self> {
+        let dir = tempfile::tempdir()?;
+        let plane = ControlPlane::builder().audit_log(dir.path().join("audit.log")).start().await?;
+        let sandbox = Sandbox::start_with(&world, sandbox_flags).await?;
+        install(&plane).await?;
+        let identity = plane.service_account("soc2-operator", "soc2-operator").await?;
+        Ok(Self { plane, sandbox, dir, kubeconfig: identity.kubeconfig })
+    }
+
+    /// Options of an operator on this stand.
+    #[must_use]
+    pub fn operator_options(&self) -> OperatorOptions {
+        OperatorOptions {
+            kubeconfig: self.kubeconfig.clone(),
+            aws: self.sandbox.aws.clone(),
+            access_key: "AKIASANDBOXOPERATOR0".to_owned(),
+            state: self.dir.path().join("state"),
+            logs: self.dir.path().join("logs"),
+            identity: "operator-0".to_owned(),
+            flags: Vec::new(),
+        }
+    }
+
+    /// Starts the operator.
+    ///
+    /// # Errors
+    /// When it does not come up.
+    pub async fn operator(&self) -> Result<Operator> {
+        Operator::start(self.operator_options()).await
+    }
+
+    /// Applies a file of the repository.
+    ///
+    /// # Errors
+    /// When the API server refuses it.
+    pub async fn apply_file(&self, path: &str) -> Result<()> {
+        self.plane.apply_yaml(&binaries::read(path)?).await.with_context(|| path.to_owned())?;
+        Ok(())
+    }
+
+    /// Applies the samples.
+    ///
+    /// # Errors
+    /// When the API server refuses one.
+    pub async fn apply_samples(&self) -> Result<()> {
+        for name in ["organization", "profile", "guardrails"] {
+            self.apply_file(&format!("docs/samples/{name}.yaml")).await?;
+        }
+        Ok(())
+    }
+
+    /// An object as JSON, by kubectl.
+    ///
+    /// # Errors
+    /// When it is not there.
+    pub async fn get(&self, kind: &str, name: &str) -> Result<Value> {
+        let output = self.plane.kubectl(["get", kind, name, "-o", "json"]).await?;
+        ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        Ok(serde_json::from_slice(&output.stdout)?)
+    }
+
+    /// All objects of a kind as JSON, by kubectl.
+    ///
+    /// # Errors
+    /// When kubectl fails.
+    pub async fn list(&self, kind: &str) -> Result<Vec<Value>> {
+        let output = self.plane.kubectl(["get", kind, "-o", "json"]).await?;
+        ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let list: Value = serde_json::from_slice(&output.stdout)?;
+        Ok(list["items"].as_array().cloned().unwrap_or_default())
+    }
+
+    /// What kubectl prints.
+    ///
+    /// # Errors
+    /// When it fails.
+    pub async fn kubectl(&self, args: &[&str]) -> Result<String> {
+        let output = self.plane.kubectl(args).await?;
+        ensure!(output.status.success(), "kubectl {args:?}: {}", String::from_utf8_lossy(&output.stderr));
+        Ok(String::from_utf8(output.stdout)?)
+    }
+
+    /// Waits until a condition has this status and, unless empty, this reason. Gives the condition.
+    ///
+    /// # Errors
+    /// When it never has; the error shows the conditions as they are.
+    pub async fn condition(&self, kind: &str, name: &str, type_: &str, status: &str, reason: &str) -> Result<Value> {
+        eventually(&format!("{kind}/{name} {type_}={status} {reason}"), || async {
+            let object = self.get(kind, name).await?;
+            let found = condition_of(&object, type_);
+            match found {
+                Some(found) if found["status"] == status && (reason.is_empty() || found["reason"] == reason) => {
+                    Ok(found)
+                }
+                _ => bail!("{:#}", object["status"]["conditions"]),
+            }
+        })
+        .await
+    }
+}
+
+/// A condition of an object.
+#[must_use]
+pub fn condition_of(object: &Value, type_: &str) -> Option<Value> {
+    object["status"]["conditions"].as_array()?.iter().find(|condition| condition["type"] == type_).cloned()
+}
+
+/// Applies our CRDs and RBAC.
+///
+/// # Errors
+/// When the API server refuses them.
+pub async fn install(plane: &ControlPlane) -> Result<()> {
+    let folder = binaries::repository().join("crds/generated");
+    let mut files: Vec<PathBuf> = std::fs::read_dir(&folder)
+        .with_context(|| folder.display().to_string())?
+        .filter_map(|entry| entry.ok().map(|entry| entry.path()))
+        .collect();
+    files.sort();
+    for file in files {
+        plane.apply_yaml(&std::fs::read_to_string(&file)?).await.with_context(|| file.display().to_string())?;
+    }
+    plane.apply_yaml("{apiVersion: v1, kind: Namespace, metadata: {name: soc2-operator}}").await?;
+    plane.apply_yaml(&binaries::read("charts/soc2-operator/files/rbac.yaml")?).await?;
+    Ok(())
+}

@@ -1,0 +1,42 @@
+//! Awaiting conditions.
+
+use std::future::Future;
+use std::time::{Duration, Instant};
+
+use anyhow::{Result, bail};
+
+/// How long anything may take before a test gives up. Generous: two cores run everything.
+pub const PATIENCE: Duration = Duration::from_secs(90);
+
+/// Asks until the answer is there.
+///
+/// # Errors
+/// After [`PATIENCE`], with the last reason why not.
+pub async fn eventually<T, F, Fut>(what: &str, ask: F) -> Result<T>
+where
+    F: FnMut() -> Fut,
+    Fut: Future<Output = Result<T>>,
+{
+    within(PATIENCE, what, ask).await
+}
+
+/// Asks until the answer is there, at most `patience` long.
+///
+/// # Errors
+/// When it never was, with the last reason why not.
+pub async fn within<T, F, Fut>(patience: Duration, what: &str, mut ask: F) -> Result<T>
+where
+    F: FnMut() -> Fut,
+    Fut: Future<Output = Result<T>>,
+{
+    let started = Instant::now();
+    loop {
+        match ask().await {
+            Ok(answer) => return Ok(answer),
+            Err(error) if started.elapsed() > patience => {
+                bail!("gave up after {} s waiting for {what}: {error:#}", patience.as_secs())
+            }
+            Err(_) => tokio::time::sleep(Duration::from_millis(100)).await,
+        }
+    }
+}

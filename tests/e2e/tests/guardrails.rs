@@ -1,0 +1,207 @@
+//! One guardrail enforced: attached where it belongs, put back whatever happens to it, and nothing else touched.
+
+use anyhow::{Context, Result, bail, ensure};
+use e2e::stand::Stand;
+use e2e::{Operator, eventually};
+use serde_json::{Value, json};
+
+const POLICY: &str = "soc2-acme-deny-leave-org";
+
+async fn enforced(stand: &Stand) -> Result<Value> {
+    stand.apply_samples().await?;
+    stand.condition("grset", "leave-org", "InSync", "True", "InSync").await?;
+    stand.sandbox.policy(POLICY).await?.context("the policy is not in AWS")
+}
+
+fn targets(policy: &Value) -> Vec<String> {
+    let found = policy["targets"].as_array().or(policy["attachments"].as_array());
+    found.into_iter().flatten().filter_map(|target| target.as_str().map(str::to_owned)).collect()
+}
+
+fn content(policy: &Value) -> Value {
+    match &policy["content"] {
+        Value::String(text) => serde_json::from_str(text).unwrap_or(Value::Null),
+        other => other.clone(),
+    }
+}
+
+/// Writes to policies that the operator made: everything in the history that nobody did from outside.
+async fn writes(stand: &Stand) -> Result<Vec<Value>> {
+    let history = stand.sandbox.get("/history").await?;
+    let events = history["history"].as_array().or(history["events"].as_array()).or(history.as_array());
+    Ok(events.into_iter().flatten().filter(|event| event["actor"] != "outside").cloned().collect())
+}
+
+async fn same_again(stand: &Stand, original: &Value) -> Result<Value> {
+    eventually("the guardrail to be as it was", || async {
+        let found = stand.sandbox.policy(POLICY).await?.context("gone")?;
+        ensure!(content(&found) == content(original) && targets(&found) == targets(original), "{found:#}");
+        Ok(found)
+    })
+    .await
+}
+
+#[tokio::test]
+async fn drift_is_reverted_whether_edited_detached_or_deleted() -> Result<()> {
+    let stand = Stand::start().await?;
+    let operator = stand.operator().await?;
+    let original = enforced(&stand).await?;
+    ensure!(original["tags"]["soc2-operator.dev/owner-id"] == "acme", "{original:#}");
+    ensure!(targets(&original).len() == 1, "one organizational unit covers the targets: {original:#}");
+    let id = original["id"].as_str().context("id")?.to_owned();
+    let target = targets(&original)[0].clone();
+
+    let weak =
+        r#"{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Action":"organizations:Leave","Resource":"*"}]}"#;
+    stand.sandbox.post(&format!("/world/policies/{id}"), json!({"content": weak})).await?;
+    same_again(&stand, &original).await?;
+    stand.sandbox.post(&format!("/world/policies/{id}/detach"), json!({"target": target})).await?;
+    same_again(&stand, &original).await?;
+    stand.sandbox.delete(&format!("/world/policies/{id}")).await?;
+    same_again(&stand, &original).await?;
+
+    stand.condition("grset", "leave-org", "InSync", "True", "InSync").await?;
+    let reverted = eventually("three reverts in the status", || async {
+        let set = stand.get("grset", "leave-org").await?;
+        let count = set["status"]["baselines"][0]["driftReverted"].as_u64().unwrap_or_default();
+        // Deleting needs two writes: create and attach.
+        if count >= 4 { Ok(count) } else { bail!("{:#}", set["status"]) }
+    })
+    .await?;
+    let drift = operator.metric("soc2_guardrail_drift_total{").await?;
+    ensure!(drift >= 4.0, "{drift} in the metrics, {reverted} in the status");
+    let events = stand.kubectl(&["get", "events", "-n", "default"]).await?;
+    for reason in ["DriftDetected", "DriftReverted"] {
+        ensure!(events.contains(reason), "no event {reason}:\n{events}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn nothing_is_written_in_observe_and_nothing_foreign_is_ever_touched() -> Result<()> {
+    let stand = Stand::start().await?;
+    let _operator = stand.operator().await?;
+    let before = stand.sandbox.get("/world/policies").await?;
+    stand.apply_file("docs/samples/organization.yaml").await?;
+    let observe = e2e::binaries::read("docs/samples/guardrails.yaml")?.replace("mode: Enforce", "mode: Observe");
+    stand.plane.apply_yaml(&observe).await?;
+    stand.condition("grset", "leave-org", "InSync", "False", "Drifted").await?;
+    let set = stand.get("grset", "leave-org").await?;
+    ensure!(set["status"]["plan"]["create"] == 1 && set["status"]["plan"]["attach"] == 1, "{:#}", set["status"]);
+    ensure!(writes(&stand).await?.is_empty(), "Observe wrote to AWS");
+
+    // Enforced: what was there before is as it was.
+    enforced(&stand).await?;
+    let after = stand.sandbox.get("/world/policies").await?;
+    let list = |value: &Value| value["policies"].as_array().or(value.as_array()).cloned().unwrap_or_default();
+    for old in list(&before) {
+        ensure!(list(&after).contains(&old), "a foreign policy changed: {old:#}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_policy_of_our_name_without_our_tags_is_refused_and_left_alone() -> Result<()> {
+    let stand = Stand::start().await?;
+    let _operator = stand.operator().await?;
+    let original = enforced(&stand).await?;
+    let id = original["id"].as_str().context("id")?.to_owned();
+    // Somebody takes the tags away: the policy is nobody's now, and its name is taken.
+    stand.sandbox.post(&format!("/world/policies/{id}"), json!({"tags": {}})).await?;
+    stand.condition("grset", "leave-org", "Refused", "True", "NameTaken").await?;
+    let count = writes(&stand).await?.len();
+    stand.sandbox.post(&format!("/world/policies/{id}"), json!({"content": r#"{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Action":"s3:*","Resource":"*"}]}"#})).await?;
+    stand.kubectl(&["annotate", "awsorg", "acme", "soc2-operator.dev/requestedAt=again"]).await?;
+    let last = stand.sandbox.last_call().await?;
+    eventually("two readings of the policies", || async {
+        let calls = stand.sandbox.calls(last, Some("ListPolicies")).await?;
+        ensure!(calls.len() >= 2, "{} readings", calls.len());
+        Ok(())
+    })
+    .await?;
+    ensure!(writes(&stand).await?.len() == count, "a policy that is not ours was written");
+    Ok(())
+}
+
+#[tokio::test]
+async fn no_free_slot_and_held_writes_refuse_with_numbers() -> Result<()> {
+    let stand = Stand::start().await?;
+    let _operator = stand.operator().await?;
+    // Workloads is full but for the transition slot.
+    let deny = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Action":"iam:CreateUser","Resource":"*"}]}"#;
+    let workloads = stand.sandbox.unit("Workloads").await?;
+    let used = stand.sandbox.attached(&workloads).await?;
+    for number in used..9 {
+        stand
+            .sandbox
+            .post(
+                "/world/policies",
+                json!({"name": format!("foreign-{number}"), "content": deny, "attach": [workloads]}),
+            )
+            .await?;
+    }
+    stand.apply_samples().await?;
+    let refused = stand.condition("grset", "leave-org", "Refused", "True", "NoFreeSlot").await?;
+    let message = refused["message"].as_str().unwrap_or_default();
+    ensure!(message.contains("10") && message.contains('9'), "no numbers: {message}");
+    ensure!(writes(&stand).await?.is_empty());
+
+    // A slot becomes free, but writes are held.
+    stand
+        .kubectl(&["patch", "awsorg", "acme", "--type=merge", "-p", r#"{"spec":{"guardrails":{"holdWrites":true}}}"#])
+        .await?;
+    let policies = stand.sandbox.get("/world/policies").await?;
+    let list = policies["policies"].as_array().or(policies.as_array()).cloned().unwrap_or_default();
+    let foreign = list.iter().find(|policy| policy["name"] == "foreign-8").context("foreign-8")?;
+    stand.sandbox.delete(&format!("/world/policies/{}", foreign["id"].as_str().unwrap_or_default())).await?;
+    stand.condition("grset", "leave-org", "Held", "True", "Held").await?;
+    ensure!(writes(&stand).await?.is_empty());
+    stand
+        .kubectl(&["patch", "awsorg", "acme", "--type=merge", "-p", r#"{"spec":{"guardrails":{"holdWrites":false}}}"#])
+        .await?;
+    stand.condition("grset", "leave-org", "InSync", "True", "InSync").await?;
+    Ok(())
+}
+
+/// Kills the operator before and after each write of the guardrail; what the cut leaves is gone on with.
+#[tokio::test]
+async fn a_crash_between_any_two_writes_converges_without_a_second_policy() -> Result<()> {
+    for (operation, kind) in [
+        ("CreatePolicy", "timeout"),
+        ("CreatePolicy", "cutAfter"),
+        ("AttachPolicy", "timeout"),
+        ("AttachPolicy", "cutAfter"),
+    ] {
+        let stand = Stand::start().await?;
+        let operator = stand.operator().await?;
+        // The call hangs (before it is done), or is done and never answered: there the operator dies.
+        stand
+            .sandbox
+            .fault(json!({"service": "organizations", "operation": operation, "kind": kind, "delayMs": 60_000}))
+            .await?;
+        stand.apply_samples().await?;
+        let last = 0;
+        eventually("the write to be under way", || async {
+            let calls = stand.sandbox.calls(last, Some(operation)).await?;
+            ensure!(!calls.is_empty(), "no {operation} yet");
+            Ok(())
+        })
+        .await
+        .with_context(|| format!("{operation} {kind}"))?;
+        let operator: Operator = {
+            let mut operator = operator;
+            operator.kill()?;
+            stand.sandbox.no_faults().await?;
+            Operator::start(operator.options.clone()).await?
+        };
+        stand
+            .condition("grset", "leave-org", "InSync", "True", "InSync")
+            .await
+            .with_context(|| format!("after a crash in {operation} ({kind}):\n{}", operator.log()))?;
+        let created = writes(&stand).await?.iter().filter(|event| event["kind"] == "create").count();
+        ensure!(created == 1, "{created} policies were created after a crash in {operation} ({kind})");
+        let policy = stand.sandbox.policy(POLICY).await?.context("gone")?;
+        ensure!(targets(&policy).len() == 1, "{policy:#}");
+    }
+    Ok(())
+}
