@@ -1,0 +1,190 @@
+//! The data files are consistent with each other, and give the numbers that the documentation names.
+
+#![allow(clippy::expect_used, reason = "a helper of tests")]
+
+use std::collections::BTreeSet;
+
+use soc2_catalog::{
+    Automation, Catalog, Confidence, Mapping, Reach, Severity, Source, StandardCode, Tier, TscCategory,
+    normalize_control_id,
+};
+
+fn catalog() -> &'static Catalog {
+    Catalog::builtin().expect("the built-in catalogue loads")
+}
+
+/// Numbers of mappings, of different controls and of different criteria.
+fn numbers<'a>(mappings: impl Iterator<Item = &'a Mapping>) -> (usize, usize, usize) {
+    let (mut pairs, mut controls, mut criteria) = (0, BTreeSet::new(), BTreeSet::new());
+    for mapping in mappings {
+        pairs += 1;
+        controls.insert(mapping.control);
+        criteria.insert(mapping.criterion);
+    }
+    (pairs, controls.len(), criteria.len())
+}
+
+#[test]
+fn the_default_tier_has_the_documented_numbers() {
+    let mappings = catalog().mappings();
+    assert_eq!(numbers(mappings.iter().filter(|mapping| mapping.tier == Tier::Default)), (221, 114, 27));
+    let (pairs, controls, _) = numbers(mappings.iter());
+    assert_eq!((pairs, controls), (555, 198));
+    let sources = |mapping: &&Mapping| mapping.sources.iter().filter(|source| **source != Source::Pulumi).count();
+    assert_eq!(mappings.iter().filter(|mapping| sources(mapping) >= 2).count(), 121);
+    assert_eq!(mappings.iter().filter(|mapping| sources(mapping) >= 3).count(), 26);
+}
+
+#[test]
+fn the_copied_list_of_cc6_2_is_not_in_the_default_tier() {
+    let cc6_2 = catalog().criterion("CC6.2").unwrap();
+    let copied: Vec<&Mapping> =
+        catalog().mappings().iter().filter(|m| m.criterion == cc6_2 && m.sources == [Source::Powerpipe]).collect();
+    assert_eq!(copied.len(), 49);
+    assert!(copied.iter().all(|mapping| mapping.tier == Tier::Extended));
+    assert!(copied.iter().any(|mapping| mapping.confidence == Confidence::Direct));
+}
+
+#[test]
+fn criteria_are_the_aicpas_in_its_order() {
+    let ids: Vec<&str> = catalog().criteria().iter().map(|criterion| criterion.id.as_str()).collect();
+    let counts = [
+        ("CC", vec![5, 3, 4, 2, 3, 8, 5, 1, 2]),
+        ("A", vec![3]),
+        ("C", vec![2]),
+        ("PI", vec![5]),
+        ("P", vec![1, 1, 2, 3, 2, 7, 1, 1]),
+    ];
+    let mut expected = Vec::new();
+    for (prefix, parts) in counts {
+        for (part, count) in parts.into_iter().enumerate() {
+            expected.extend((1..=count).map(|number| format!("{prefix}{}.{number}", part + 1)));
+        }
+    }
+    assert_eq!(ids, expected);
+    assert_eq!(ids.len(), 61);
+    let security = catalog().criteria().iter().filter(|criterion| criterion.category == TscCategory::Security);
+    assert_eq!(security.count(), 33);
+    assert!(catalog().criteria().iter().all(|criterion| !criterion.title.is_empty()));
+    let full = catalog().criteria().iter().filter(|criterion| criterion.automation == Automation::Full);
+    assert_eq!(full.map(|criterion| criterion.id.as_str()).collect::<Vec<_>>(), ["CC6.6", "CC6.7", "CC7.1"]);
+}
+
+#[test]
+fn controls_are_complete_and_in_order() {
+    let controls = catalog().controls();
+    assert_eq!(controls.len(), 593 + 11);
+    let normalized: BTreeSet<String> = controls.iter().map(|control| normalize_control_id(&control.id)).collect();
+    assert_eq!(normalized.len(), controls.len(), "ids are unique after normalisation");
+    for control in controls {
+        let (service, number) = control.id.rsplit_once('.').expect("service and number");
+        assert!(service.chars().all(|c| c.is_ascii_alphanumeric()) && !service.is_empty(), "{}", control.id);
+        assert!(number.parse::<u32>().is_ok(), "{}", control.id);
+        assert!(control.id.len() <= 64, "{}: longer than the API allows", control.id);
+        assert!(!control.title.is_empty(), "{}", control.id);
+        assert!(control.resource_type.as_deref().is_none_or(|kind| kind.starts_with("AWS::")), "{}", control.id);
+        assert_eq!(catalog().control(&control.id).map(|ix| catalog().get(ix).id.as_str()), Some(control.id.as_str()));
+    }
+    let position = |id: &str| catalog().control(id).unwrap();
+    assert!(position("EC2.9") < position("EC2.13"));
+    assert!(position("Account.1") < position("ACM.1"));
+}
+
+#[test]
+fn every_control_of_the_default_tier_can_be_enabled_by_a_standard_or_is_known_not_to_be() {
+    let without: BTreeSet<&str> = catalog()
+        .mappings()
+        .iter()
+        .map(|mapping| catalog().get(mapping.control))
+        .filter(|control| control.standards.is_empty() || control.retired)
+        .map(|control| control.id.as_str())
+        .collect();
+    assert_eq!(without.into_iter().collect::<Vec<_>>(), ["EC2.22"]);
+    assert!(catalog().controls().iter().any(|control| control.standards == [StandardCode::AiSecurity]));
+}
+
+#[test]
+fn known_controls_are_as_aws_describes_them() {
+    let get = |id: &str| catalog().get(catalog().control(id).unwrap());
+    assert_eq!(get("iam.5").id, "IAM.5");
+    assert_eq!((get("IAM.5").severity, get("IAM.5").reach), (Severity::Medium, Reach::Global));
+    assert_eq!(get("GuardDuty.1").reach, Reach::RegionalAccount);
+    assert_eq!(get("S3.8").reach, Reach::Regional);
+    assert_eq!(get(" AUTOSCALING.5 ").id, "Autoscaling.5");
+    assert_eq!(get("PrivateCertificateAuthority.1").id, "PCA.1");
+    assert!(!get("IAM.9").standards.contains(&StandardCode::Fsbp), "root MFA is not in FSBP");
+    assert!(get("ECS.1").retired);
+    assert_eq!(get("RDS.18").retired_since.as_deref(), Some("2026-06"));
+    assert!(catalog().control("IAM.99").is_none());
+}
+
+#[test]
+fn globs_name_controls() {
+    let ids = |glob: &str| -> Vec<&str> {
+        catalog().resolve(glob).into_iter().map(|ix| catalog().get(ix).id.as_str()).collect()
+    };
+    assert_eq!(ids("CloudWatch.*").len(), 17);
+    assert_eq!(ids("cloudwatch.1?").len(), 8);
+    assert_eq!(ids("PrivateCertificateAuthority.*"), ["PCA.1", "PCA.2"]);
+    assert_eq!(ids("private*"), ["PCA.1", "PCA.2"]);
+    assert_eq!(ids(" ec2.13 "), ["EC2.13"]);
+    assert_eq!(ids("*").len(), catalog().controls().len());
+    assert!(ids("EC2").is_empty());
+    assert!(ids("Foo.*").is_empty());
+    assert!(ids("").is_empty());
+}
+
+#[test]
+fn weak_mappings_are_marked() {
+    let weak: BTreeSet<&str> = catalog()
+        .mappings()
+        .iter()
+        .filter(|mapping| mapping.weak)
+        .map(|mapping| catalog().criteria()[mapping.criterion].id.as_str())
+        .collect();
+    assert_eq!(
+        weak.into_iter().collect::<Vec<_>>(),
+        ["A1.3", "CC1.1", "CC1.5", "CC2.3", "CC3.1", "CC3.3", "CC5.1", "CC5.3", "CC9.1", "P4.1", "P8.1"]
+    );
+}
+
+#[test]
+fn the_api_knows_the_same_standards_and_guardrails() {
+    let standards: Vec<&str> = soc2_catalog::standards::all().map(soc2_catalog::standards::short).collect();
+    assert_eq!(standards, soc2_crds::STANDARDS);
+    let guardrails: Vec<&str> = catalog().guardrails().iter().map(|guardrail| guardrail.name.as_str()).collect();
+    assert_eq!(guardrails, soc2_crds::GUARDRAILS);
+}
+
+#[test]
+fn the_digest_names_the_content() {
+    let digest = catalog().digest();
+    let hex = digest.strip_prefix("sha256:").expect("algorithm first");
+    assert!(hex.len() == 64 && hex.chars().all(|c| c.is_ascii_hexdigit()));
+    assert_eq!((catalog().name(), catalog().version()), ("soc2", "2026.11"));
+}
+
+#[test]
+fn guardrails_are_minified_policies_with_examples() {
+    assert_eq!(catalog().guardrails().len(), 1);
+    for guardrail in catalog().guardrails() {
+        let policy: serde_json::Value = serde_json::from_str(&guardrail.document).expect("a JSON document");
+        let statements = policy["Statement"].as_array().expect("a list of statements");
+        assert_eq!(policy["Version"], "2012-10-17");
+        for statement in statements {
+            assert_eq!(statement["Effect"], "Deny");
+            assert!(statement.get("Principal").is_none(), "a service control policy names no principal");
+            assert!(statement["Sid"].is_string());
+        }
+        assert!(!guardrail.document.contains([' ', '\n']), "every character counts");
+        assert!(guardrail.document.len() < 10_240);
+        assert!(!guardrail.denied.is_empty() && !guardrail.allowed.is_empty());
+        assert!(!guardrail.criteria.is_empty());
+        let exempts = guardrail.document.contains("aws:PrincipalArn");
+        assert!(exempts != guardrail.no_exemption.is_some(), "either it exempts, or it says why not");
+    }
+    let leave = catalog().guardrail("deny-leave-org").expect("the first guardrail");
+    assert_eq!(leave.denied[0].action, "organizations:LeaveOrganization");
+    assert_eq!(catalog().get(leave.controls[0]).id, "Account.2");
+    assert!(catalog().guardrail("Deny-Leave-Org").is_none());
+}

@@ -1,0 +1,24 @@
+//! The Kubernetes API of soc2-operator, group `soc2-operator.dev`, version `v1alpha1`: one file per kind.
+//!
+//! These types are the API: `crdgen` writes the CRD manifests from them, the operator and the command line read and
+//! write them. No client and no IO here.
+
+#![allow(clippy::duplicated_attributes, reason = "each printer column repeats the keys of the others")]
+
+mod account_posture;
+mod aws_organization;
+mod common;
+mod compliance_profile;
+mod guardrail_set;
+mod manifest;
+mod schema;
+
+pub use account_posture::*;
+pub use aws_organization::*;
+pub use common::*;
+pub use compliance_profile::*;
+pub use guardrail_set::*;
+pub use manifest::{crds, manifest};
+
+/// API group of every kind, and prefix of our labels, annotations and AWS tags.
+pub const GROUP: &str = "soc2-operator.dev";

@@ -1,0 +1,38 @@
+//! The CRD manifests of all kinds.
+
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
+use kube::CustomResourceExt;
+use serde_yaml::Value;
+
+use crate::{AccountPosture, AwsOrganization, ComplianceProfile, GuardrailSet};
+
+/// First line of each generated file.
+const HEADER: &str = "# Generated from crds/src by `make crds`; do not edit.\n";
+
+/// The CRD of each kind, in alphabetical order.
+#[must_use]
+pub fn crds() -> Vec<CustomResourceDefinition> {
+    vec![AccountPosture::crd(), AwsOrganization::crd(), ComplianceProfile::crd(), GuardrailSet::crd()]
+}
+
+/// A CRD as the text of its generated file; the same for the same types, always.
+pub fn manifest(crd: &CustomResourceDefinition) -> Result<String, serde_yaml::Error> {
+    let mut crd = serde_yaml::to_value(crd)?;
+    whole_numbers(&mut crd);
+    Ok(format!("{HEADER}{}", serde_yaml::to_string(&crd)?))
+}
+
+/// Writes bounds as people do, `1` and not `1.0`.
+fn whole_numbers(value: &mut Value) {
+    match value {
+        Value::Mapping(mapping) => mapping.values_mut().for_each(whole_numbers),
+        Value::Sequence(items) => items.iter_mut().for_each(whole_numbers),
+        Value::Number(number) if number.is_f64() => {
+            // Every bound is far below 2^53; what has a fraction does not parse and stays.
+            if let Some(whole) = number.as_f64().and_then(|float| format!("{float}").parse::<i64>().ok()) {
+                *value = Value::Number(whole.into());
+            }
+        }
+        _ => {}
+    }
+}

@@ -1,0 +1,93 @@
+//! Samples and the examples of the documentation are valid, and mean to the operator what they say.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "helpers of tests")]
+
+mod support;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use soc2_crds::{AccountPosture, AwsOrganization, ComplianceProfile, GuardrailSet};
+
+/// Documents with the name of the file that they are in.
+fn examples() -> Vec<(String, Value)> {
+    let mut found = Vec::new();
+    for path in support::files(&support::folder("docs/samples"), "yaml") {
+        let text = std::fs::read_to_string(&path).unwrap();
+        found.extend(support::documents(&text).into_iter().map(|document| (path.display().to_string(), document)));
+    }
+    for path in support::files(&support::folder("docs/kinds"), "md") {
+        let text = std::fs::read_to_string(&path).unwrap();
+        let blocks = text.split("```yaml\n").skip(1).map(|rest| rest.split("```").next().unwrap());
+        // A block without a kind is a part of an object.
+        for document in blocks.filter(|block| block.contains("\nkind: ")).flat_map(support::documents) {
+            found.push((path.display().to_string(), document));
+        }
+    }
+    found
+}
+
+/// The object as the operator reads and writes it again.
+fn round_trip<K: DeserializeOwned + Serialize>(document: &Value) -> Value {
+    let object: K = serde_json::from_value(document.clone()).expect("the operator reads it");
+    serde_json::to_value(object).expect("and writes it")
+}
+
+/// Whether `part` says nothing that `whole` does not say.
+fn is_within(part: &Value, whole: &Value) -> bool {
+    match (part, whole) {
+        (Value::Object(part), Value::Object(whole)) => {
+            part.iter().all(|(key, value)| whole.get(key).is_some_and(|found| is_within(value, found)))
+        }
+        (Value::Array(part), Value::Array(whole)) => {
+            part.len() == whole.len() && part.iter().zip(whole).all(|(part, whole)| is_within(part, whole))
+        }
+        _ => part == whole,
+    }
+}
+
+#[test]
+fn every_sample_is_valid_and_read_in_full() {
+    let examples = examples();
+    for kind in ["AwsOrganization", "ComplianceProfile", "GuardrailSet", "AccountPosture"] {
+        assert!(examples.iter().any(|(_, document)| document["kind"] == kind), "no example of {kind}");
+    }
+    for (file, document) in examples {
+        assert_eq!(document["apiVersion"], "soc2-operator.dev/v1alpha1", "{file}");
+        assert_eq!(support::errors(&document, None), "", "{file}");
+        let read = match document["kind"].as_str().unwrap() {
+            "AwsOrganization" => round_trip::<AwsOrganization>(&document),
+            "ComplianceProfile" => round_trip::<ComplianceProfile>(&document),
+            "GuardrailSet" => round_trip::<GuardrailSet>(&document),
+            "AccountPosture" => round_trip::<AccountPosture>(&document),
+            other => panic!("{file}: kind {other}"),
+        };
+        assert!(is_within(&document, &read), "{file}: something is lost\n{document:#}\n{read:#}");
+        assert_eq!(support::errors(&read, None), "", "{file}: what the operator writes is valid too");
+    }
+}
+
+#[test]
+fn defaults_of_the_types_and_of_the_schemas_are_the_same() {
+    for (kind, smallest) in [
+        ("AwsOrganization", serde_json::json!({})),
+        ("ComplianceProfile", serde_json::json!({"organizationRef": {"name": "acme"}})),
+        (
+            "GuardrailSet",
+            serde_json::json!({"organizationRef": {"name": "acme"}, "baselines": [{"name": "deny-leave-org"}]}),
+        ),
+    ] {
+        let document = serde_json::json!({
+            "apiVersion": "soc2-operator.dev/v1alpha1", "kind": kind, "metadata": {"name": "x"}, "spec": smallest,
+        });
+        assert_eq!(support::errors(&document, None), "", "{kind}");
+        let read = match kind {
+            "AwsOrganization" => round_trip::<AwsOrganization>(&document),
+            "ComplianceProfile" => round_trip::<ComplianceProfile>(&document),
+            _ => round_trip::<GuardrailSet>(&document),
+        };
+        let defaulted = kube::core::cel::apply_defaults(&support::schema(kind), &document);
+        let defaulted = kube::core::cel::apply_defaults(&support::schema(kind), &defaulted);
+        assert_eq!(read["spec"], defaulted["spec"], "{kind}");
+    }
+}
