@@ -154,7 +154,15 @@ fn command(options: &OperatorOptions) -> Result<Command> {
     let mut command = Command::new(binaries::find("soc2-operator", "SOC2_OPERATOR")?);
     command
         .args(["run", "--listen", "127.0.0.1:0", "--log-format", "text"])
-        .args(["--lease-duration", "6s", "--identity", &options.identity, "--state"])
+        .args([
+            "--lease-duration",
+            "6s",
+            "--aws-write-attempt-timeout",
+            "3s",
+            "--identity",
+            &options.identity,
+            "--state",
+        ])
         .arg(&options.state)
         .args(&options.flags)
         .env("KUBECONFIG", &options.kubeconfig)

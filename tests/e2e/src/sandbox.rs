@@ -150,11 +150,32 @@ impl Sandbox {
     /// When there is none.
     pub async fn account(&self, name: &str) -> Result<String> {
         let state = self.get("/state").await?;
-        let accounts =
-            state["accounts"].as_array().or(state["organization"]["accounts"].as_array()).cloned().unwrap_or_default();
+        let accounts = state["accounts"].as_array().cloned().unwrap_or_default();
         let found =
             accounts.iter().find(|account| account["name"] == name).with_context(|| format!("no account {name}"))?;
         found["id"].as_str().map(str::to_owned).context("id")
+    }
+
+    /// Id of an organizational unit by its path from below the root.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub async fn unit(&self, path: &str) -> Result<String> {
+        let state = self.get("/state").await?;
+        let units = state["organizationalUnits"].as_array().cloned().unwrap_or_default();
+        let path = format!("/{path}");
+        let found =
+            units.iter().find(|unit| unit["path"] == path.as_str()).with_context(|| format!("no unit {path}"))?;
+        found["id"].as_str().map(str::to_owned).context("id")
+    }
+
+    /// How many policies are attached to a target.
+    ///
+    /// # Errors
+    /// When the control port refuses.
+    pub async fn attached(&self, target: &str) -> Result<usize> {
+        let state = self.get("/state").await?;
+        Ok(state["attachments"][target].as_array().map_or(0, Vec::len))
     }
 
     /// The policies as they really are, by name.
@@ -163,7 +184,7 @@ impl Sandbox {
     /// When the control port refuses.
     pub async fn policy(&self, name_prefix: &str) -> Result<Option<Value>> {
         let found = self.get("/world/policies").await?;
-        let policies = found["policies"].as_array().or(found.as_array()).cloned().unwrap_or_default();
+        let policies = found["policies"].as_array().cloned().unwrap_or_default();
         Ok(policies
             .into_iter()
             .find(|policy| policy["name"].as_str().is_some_and(|name| name.starts_with(name_prefix))))

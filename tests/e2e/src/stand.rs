@@ -104,6 +104,17 @@ impl Stand {
         Ok(serde_json::from_slice(&output.stdout)?)
     }
 
+    /// Field managers of an object.
+    ///
+    /// # Errors
+    /// When it is not there.
+    pub async fn get_with_managers(&self, kind: &str, name: &str) -> Result<Vec<String>> {
+        let text = self.kubectl(&["get", kind, name, "-o", "json", "--show-managed-fields"]).await?;
+        let object: Value = serde_json::from_str(&text)?;
+        let fields = object["metadata"]["managedFields"].as_array().cloned().unwrap_or_default();
+        Ok(fields.iter().filter_map(|entry| entry["manager"].as_str().map(str::to_owned)).collect())
+    }
+
     /// All objects of a kind as JSON, by kubectl.
     ///
     /// # Errors

@@ -16,7 +16,7 @@ async fn findings_become_posture_and_follow_every_change() -> Result<()> {
     stand.apply_samples().await?;
     stand.condition("awsorg", "acme", "OrganizationRead", "True", "Read").await?;
     stand.condition("cprof", "production", "Ready", "True", "Assessed").await?;
-    let account = stand.sandbox.account("prod-payments").await?;
+    let account = stand.sandbox.account("payments-prod").await?;
     let name = format!("production-{account}");
 
     // A control fails: it is Failed, with its resource, and the profile is not compliant.

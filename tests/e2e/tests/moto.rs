@@ -1,0 +1,187 @@
+//! A second AWS that no one here wrote: the operator's main job against moto server.
+//!
+//! moto and `aws` come from the Python tools of `make tools`; `make test` puts them first in PATH.
+
+use std::process::Command;
+
+use anyhow::{Context, Result, bail, ensure};
+use controlplane::ControlPlane;
+use controlplane::process::{Server, Watchdog};
+use e2e::stand::{condition_of, install};
+use e2e::{Operator, OperatorOptions, eventually};
+use serde_json::{Value, json};
+
+const ACCOUNT: &str = "123456789012";
+const REGION: &str = "us-east-1";
+
+/// moto server, and the AWS CLI against it.
+struct Moto {
+    _server: Server,
+    _watchdog: Watchdog,
+    url: String,
+}
+
+impl Moto {
+    async fn start(logs: &std::path::Path) -> Result<Self> {
+        let port = std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
+        let watchdog = Watchdog::spawn(logs)?;
+        let mut command = Command::new("moto_server");
+        command.args(["-H", "127.0.0.1", "-p", &port.to_string()]);
+        let server = Server::spawn("moto_server", command, logs, &watchdog)
+            .context("moto_server is not in PATH: run `make tools`, and put the folder it prints first in PATH")?;
+        let moto = Self { _server: server, _watchdog: watchdog, url: format!("http://127.0.0.1:{port}") };
+        eventually("moto server", || async { moto.aws(&["sts", "get-caller-identity"]).map(drop) }).await?;
+        Ok(moto)
+    }
+
+    fn aws(&self, args: &[&str]) -> Result<Value> {
+        let output = Command::new("aws")
+            .args(["--endpoint-url", &self.url, "--region", REGION, "--output", "json"])
+            .args(args)
+            .env("AWS_ACCESS_KEY_ID", "test")
+            .env("AWS_SECRET_ACCESS_KEY", "test")
+            .env("AWS_PAGER", "")
+            .output()
+            .context("the AWS CLI is not in PATH: run `make tools`")?;
+        ensure!(output.status.success(), "aws {args:?}: {}", String::from_utf8_lossy(&output.stderr));
+        if output.stdout.is_empty() { Ok(Value::Null) } else { Ok(serde_json::from_slice(&output.stdout)?) }
+    }
+
+    fn import(&self, control: &str, status: &str) -> Result<()> {
+        let now = jiff::Timestamp::now().to_string();
+        let finding = json!([{
+            "SchemaVersion": "2018-10-08",
+            "Id": format!("arn:aws:securityhub:{REGION}:{ACCOUNT}:security-control/{control}/finding/1"),
+            "ProductArn": format!("arn:aws:securityhub:{REGION}::product/aws/securityhub"),
+            "GeneratorId": format!("security-control/{control}"),
+            "AwsAccountId": ACCOUNT, "Region": REGION, "Types": ["Software and Configuration Checks"],
+            "CreatedAt": now, "UpdatedAt": now, "Severity": {"Label": "HIGH"}, "Title": control, "Description": control,
+            "Resources": [{"Type": "AwsS3Bucket", "Id": format!("arn:aws:s3:::{}", control.to_lowercase()), "Region": REGION}],
+            "Compliance": {"Status": status, "SecurityControlId": control,
+                "AssociatedStandards": [{"StandardsId": "standards/aws-foundational-security-best-practices/v/1.0.0"}]},
+            "Workflow": {"Status": "NEW"}, "RecordState": "ACTIVE",
+        }]);
+        let answer = self.aws(&["securityhub", "batch-import-findings", "--findings", &finding.to_string()])?;
+        ensure!(answer["SuccessCount"] == 1, "{answer}");
+        Ok(())
+    }
+
+    /// The operator's policy, with its content.
+    fn policy(&self) -> Result<Option<(String, Value)>> {
+        let list = self.aws(&["organizations", "list-policies", "--filter", "SERVICE_CONTROL_POLICY"])?;
+        let policies = list["Policies"].as_array().cloned().unwrap_or_default();
+        let ours = policies.iter().find(|policy| policy["Name"].as_str().is_some_and(|name| name.starts_with("soc2-moto-")));
+        let Some(id) = ours.and_then(|policy| policy["Id"].as_str()) else { return Ok(None) };
+        let found = self.aws(&["organizations", "describe-policy", "--policy-id", id])?;
+        let content = found["Policy"]["Content"].as_str().context("content")?;
+        Ok(Some((id.to_owned(), serde_json::from_str(content)?)))
+    }
+}
+
+fn objects() -> [Value; 3] {
+    let object = |kind: &str, name: &str, spec: Value| {
+        json!({"apiVersion": "soc2-operator.dev/v1alpha1", "kind": kind, "metadata": {"name": name}, "spec": spec})
+    };
+    [
+        object("AwsOrganization", "moto", json!({
+            "organizations": {"writeRole": {"arn": format!("arn:aws:iam::{ACCOUNT}:role/soc2-write")}},
+            "securityHub": [{"name": "main", "regions": [REGION]}],
+            "sync": {"organizationInterval": "5s", "findingsInterval": "5s", "fullSweepInterval": "1m"},
+        })),
+        object("ComplianceProfile", "all", json!({"organizationRef": {"name": "moto"}})),
+        object("GuardrailSet", "leave-org", json!({
+            "organizationRef": {"name": "moto"}, "baselines": [{"name": "deny-leave-org"}], "mode": "Enforce",
+            "targets": {"include": [{"organizationalUnit": {"path": "Workloads"}}]},
+        })),
+    ]
+}
+
+async fn control_state(plane: &ControlPlane, control: &str) -> Result<&'static str> {
+    let output = plane.kubectl(["get", "apos", &format!("all-{ACCOUNT}"), "-o", "json"]).await?;
+    ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let posture: Value = serde_json::from_slice(&output.stdout)?;
+    let has = |list: &Value| list.as_array().is_some_and(|ids| ids.iter().any(|id| id == control));
+    let failed = posture["controls"].as_array().is_some_and(|rows| rows.iter().any(|row| row["id"] == control));
+    Ok(if failed { "Failed" } else if has(&posture["passed"]) { "Passed" } else { "Other" })
+}
+
+#[tokio::test]
+async fn the_main_job_is_done_against_moto_too() -> Result<()> {
+    let dir = tempfile::tempdir()?;
+    let logs = dir.path().join("logs");
+    let moto = Moto::start(&logs).await?;
+    moto.aws(&["organizations", "create-organization", "--feature-set", "ALL"])?;
+    let root = moto.aws(&["organizations", "list-roots"])?["Roots"][0]["Id"].as_str().context("root")?.to_owned();
+    moto.aws(&["organizations", "enable-policy-type", "--root-id", &root, "--policy-type", "SERVICE_CONTROL_POLICY"])?;
+    let unit = moto.aws(&["organizations", "create-organizational-unit", "--parent-id", &root, "--name", "Workloads"])?;
+    let unit = unit["OrganizationalUnit"]["Id"].as_str().context("unit")?.to_owned();
+    let created = moto.aws(&["organizations", "create-account", "--email", "a@example.com", "--account-name", "payments"])?;
+    let account = created["CreateAccountStatus"]["AccountId"].as_str().context("account")?.to_owned();
+    moto.aws(&[
+        "organizations", "move-account", "--account-id", &account, "--source-parent-id", &root, "--destination-parent-id", &unit,
+    ])?;
+    moto.aws(&["securityhub", "enable-security-hub"])?;
+    moto.import("S3.2", "FAILED")?;
+    moto.import("S3.3", "PASSED")?;
+
+    let plane = ControlPlane::start().await?;
+    install(&plane).await?;
+    let operator = Operator::start(OperatorOptions {
+        kubeconfig: plane.service_account("soc2-operator", "soc2-operator").await?.kubeconfig,
+        aws: moto.url.clone(),
+        access_key: "test".to_owned(),
+        state: dir.path().join("state"),
+        logs,
+        identity: "moto".to_owned(),
+        flags: Vec::new(),
+    })
+    .await?;
+    for object in objects() {
+        plane.apply_yaml(&object.to_string()).await?;
+    }
+
+    // The organization is read, findings become posture.
+    let get = async |kind: &str, name: &str| -> Result<Value> {
+        let output = plane.kubectl(["get", kind, name, "-o", "json"]).await?;
+        Ok(serde_json::from_slice(&output.stdout)?)
+    };
+    eventually("the organization to be read", || async {
+        let object = get("awsorg", "moto").await?;
+        let read = condition_of(&object, "OrganizationRead").context("not yet")?;
+        ensure!(read["status"] == "True" && object["status"]["accounts"]["active"] == 2, "{:#}", object["status"]);
+        Ok(())
+    })
+    .await
+    .with_context(|| operator.log())?;
+    eventually("S3.2 to fail and S3.3 to pass", || async {
+        let states = (control_state(&plane, "S3.2").await?, control_state(&plane, "S3.3").await?);
+        if states == ("Failed", "Passed") { Ok(()) } else { bail!("{states:?}") }
+    })
+    .await
+    .with_context(|| operator.log())?;
+
+    // The guardrail is created, attached, and put back when somebody edits it.
+    let (id, original) = eventually("the policy", || async { moto.policy()?.context("none yet") }).await?;
+    eventually("the attachment", || async {
+        let targets = moto.aws(&["organizations", "list-targets-for-policy", "--policy-id", &id])?;
+        ensure!(targets["Targets"].as_array().is_some_and(|found| found.iter().any(|target| target["TargetId"] == unit.as_str())), "{targets}");
+        Ok(())
+    })
+    .await?;
+    let weak = r#"{"Version":"2012-10-17","Statement":[]}"#;
+    moto.aws(&["organizations", "update-policy", "--policy-id", &id, "--content", weak])?;
+    eventually("the content to be put back", || async {
+        let (_, content) = moto.policy()?.context("gone")?;
+        if content == original { Ok(()) } else { bail!("{content}") }
+    })
+    .await
+    .with_context(|| operator.log())?;
+    moto.aws(&["organizations", "detach-policy", "--policy-id", &id, "--target-id", &unit])?;
+    eventually("the attachment to be back", || async {
+        let targets = moto.aws(&["organizations", "list-targets-for-policy", "--policy-id", &id])?;
+        ensure!(targets["Targets"].as_array().is_some_and(|found| !found.is_empty()), "{targets}");
+        Ok(())
+    })
+    .await?;
+    Ok(())
+}

@@ -1,0 +1,109 @@
+//! Restarts: with a checkpoint nothing changes and little is read; without one what was published stands.
+
+use anyhow::{Context, Result, ensure};
+use e2e::stand::{Stand, condition_of};
+use e2e::{Operator, eventually};
+use serde_json::Value;
+
+async fn settled(stand: &Stand) -> Result<()> {
+    stand.condition("awsorg", "acme", "FindingsComplete", "True", "Complete").await?;
+    stand.condition("cprof", "production", "Ready", "True", "Assessed").await?;
+    stand.condition("grset", "leave-org", "InSync", "True", "InSync").await?;
+    eventually("a checkpoint", || async {
+        let entries = std::fs::read_dir(stand.dir.path().join("state")).context("no state folder yet")?;
+        ensure!(entries.count() > 0, "no checkpoint yet");
+        Ok(())
+    })
+    .await?;
+    Ok(())
+}
+
+fn versions(objects: &[Value]) -> Vec<(String, String)> {
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    objects.iter().map(|object| (text(&object["metadata"]["name"]), text(&object["metadata"]["resourceVersion"]))).collect()
+}
+
+#[tokio::test]
+async fn with_a_checkpoint_no_posture_changes_and_two_calls_per_region_are_made() -> Result<()> {
+    let stand = Stand::start().await?;
+    // Long intervals: every call after the restart belongs to the restart.
+    let organization = e2e::binaries::read("docs/samples/organization.yaml")?
+        .replace("findingsInterval: 10s", "findingsInterval: 1h")
+        .replace("fullSweepInterval: 10m", "fullSweepInterval: 12h");
+    stand.plane.apply_yaml(&organization).await?;
+    stand.apply_file("docs/samples/profile.yaml").await?;
+    stand.apply_file("docs/samples/guardrails.yaml").await?;
+    let operator = stand.operator().await?;
+    settled(&stand).await?;
+    let before = versions(&stand.list("apos").await?);
+    let profile = stand.get("cprof", "production").await?;
+    // SIGTERM writes a last checkpoint.
+    let options = operator.terminate().await?;
+    let last = stand.sandbox.last_call().await?;
+    let operator = Operator::start(options).await?;
+    eventually("the restarted operator to have read everything", || async {
+        let page = operator.metrics().await?;
+        ensure!(page.contains("soc2_profile_checks{profile=\"production\""), "not assessed yet");
+        let calls = stand.sandbox.calls(last, Some("GetFindings")).await?;
+        ensure!(calls.len() >= 2, "{} calls", calls.len());
+        Ok(())
+    })
+    .await?;
+    let calls = stand.sandbox.calls(last, Some("GetFindings")).await?;
+    ensure!(calls.len() <= 2, "{} GetFindings calls in one Region after a restart with a checkpoint", calls.len());
+    ensure!(versions(&stand.list("apos").await?) == before, "postures were rewritten");
+    let after = stand.get("cprof", "production").await?;
+    for type_ in ["Compliant", "DataComplete", "CoverageComplete"] {
+        ensure!(condition_of(&profile, type_) == condition_of(&after, type_), "{type_} changed");
+    }
+    ensure!(profile["status"]["checks"] == after["status"]["checks"], "the checks changed");
+    Ok(())
+}
+
+#[tokio::test]
+async fn without_a_checkpoint_what_was_published_stands_until_it_is_read_again() -> Result<()> {
+    let stand = Stand::start().await?;
+    stand.apply_samples().await?;
+    let operator = stand.operator().await?;
+    settled(&stand).await?;
+    let before = versions(&stand.list("apos").await?);
+    let options = operator.terminate().await?;
+    std::fs::remove_dir_all(&options.state)?;
+    // Reading takes its time.
+    stand.sandbox.post("/settings", serde_json::json!({"latencyMs": 1500})).await?;
+    let operator = Operator::start(options).await?;
+    stand.condition("cprof", "production", "DataComplete", "False", "Restarting").await?;
+    let during = stand.get("cprof", "production").await?;
+    ensure!(during["status"]["checks"]["passed"].as_u64() > Some(0), "what was published is gone: {:#}", during["status"]);
+    ensure!(!operator.metrics().await?.contains("soc2_profile_checks{"), "posture metrics before everything is read");
+    stand.sandbox.post("/settings", serde_json::json!({"latencyMs": 0})).await?;
+    eventually("everything to be read again", || async {
+        let profile = stand.get("cprof", "production").await?;
+        let data = condition_of(&profile, "DataComplete").context("DataComplete")?;
+        ensure!(data["reason"] != "Restarting", "{data}");
+        Ok(())
+    })
+    .await?;
+    ensure!(versions(&stand.list("apos").await?) == before, "postures that did not change were rewritten");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_damaged_checkpoint_counts_as_none() -> Result<()> {
+    let stand = Stand::start().await?;
+    stand.apply_samples().await?;
+    let operator = stand.operator().await?;
+    settled(&stand).await?;
+    let options = operator.terminate().await?;
+    for entry in std::fs::read_dir(&options.state)? {
+        let path = entry?.path();
+        let mut bytes = std::fs::read(&path)?;
+        let middle = bytes.len() / 2;
+        bytes[middle] ^= 0xff;
+        std::fs::write(&path, bytes)?;
+    }
+    let operator = Operator::start(options).await?;
+    stand.condition("awsorg", "acme", "FindingsComplete", "True", "Complete").await?;
+    ensure!(operator.log().contains("checkpoint"), "the log says nothing of the checkpoint");
+    Ok(())
+}
