@@ -1,0 +1,204 @@
+//! What to write so that every guardrail set of an organization holds. Pure: the same input gives the same plan.
+//!
+//! Each set is drafted (what it wants, whatever is there: documents and targets), compared with the policies that are
+//! there, and accepted or refused as a whole, one after the other, as they share the slots of their targets.
+//!
+//! A baseline has one policy, whichever sets want it. It is found by its tags, never by its name alone: what does not
+//! carry both of our tags is foreign, and no step is ever about it. Steps only add: a policy, its content and name put
+//! back, an attachment. What is too much is reported as drift, for a person to take away.
+
+mod compile;
+mod diff;
+mod draft;
+mod drift;
+mod input;
+mod ownership;
+mod refusal;
+mod slots;
+mod step;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+pub use drift::Drift;
+pub use input::{BASELINE_TAG, CLUSTER_TAG, Limits, Mode, OWNER_TAG, Owner, PlanInput, SetInput};
+pub use refusal::{Refusal, reason};
+pub use step::{PolicyBody, PolicyRef, Step};
+
+use self::diff::diff;
+use self::draft::Draft;
+use self::ownership::Ownership;
+use self::slots::Slots;
+use crate::cover::{Target, TargetId, affected};
+
+/// What to write, and how each set stands.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Plan {
+    /// Steps to take, in this order: creates, updates, attachments. Only those of sets in `Enforce` that are not refused,
+    /// each once. Taking any number of them and planning again gives the rest.
+    pub steps: Vec<Step>,
+    /// One for each set that is not suspended, in order of name.
+    pub sets: Vec<SetPlan>,
+    /// Ids of the policies that are ours.
+    pub owned: Vec<String>,
+    /// Id of another cluster that has policies under our owner id. Then every set is refused.
+    pub foreign_cluster: Option<String>,
+    /// Policies attached now to each target that a set wants, whosever they are.
+    pub slots: BTreeMap<String, u32>,
+}
+
+/// How one set stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SetPlan {
+    /// Name of the set.
+    pub name: String,
+    /// Its mode.
+    pub mode: Mode,
+    /// Hash of what is wanted, contents and targets: 64 hex digits. It does not depend on what is there.
+    pub hash: String,
+    /// Whether what is wanted is there. [`Drift::is_harmless`] differences do not count; a refused set is not in sync.
+    pub in_sync: bool,
+    /// What differs.
+    pub drift: Vec<Drift>,
+    /// What this set needs, whether it may be written (`Enforce`) or not (`Observe`). Empty when refused.
+    pub steps: Vec<Step>,
+    /// Why nothing is done for it.
+    pub refused: Option<Refusal>,
+    /// Its baselines, each with where it belongs; empty when refused before that was known.
+    pub baselines: Vec<BaselinePlan>,
+    /// Accounts that its targets affect, after inheritance.
+    pub affected_accounts: u32,
+}
+
+/// One baseline of a set.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BaselinePlan {
+    /// Name of the baseline.
+    pub name: String,
+    /// The policy of ours that carries it.
+    pub policy_id: Option<String>,
+    /// Where it has to be attached.
+    pub targets: Vec<Target>,
+    /// At how many of them it is.
+    pub attached: u32,
+}
+
+impl SetPlan {
+    /// How many policies are to be created, updated and attached.
+    #[must_use]
+    pub fn counts(&self) -> (u32, u32, u32) {
+        let mut counts = (0, 0, 0);
+        for step in &self.steps {
+            match step {
+                Step::Create { .. } => counts.0 += 1,
+                Step::Update { .. } => counts.1 += 1,
+                Step::Attach { .. } => counts.2 += 1,
+            }
+        }
+        counts
+    }
+}
+
+/// Plans all guardrail sets of an organization together.
+///
+/// Nothing that is not ours is touched, and nothing is detached or deleted. A set is done as a whole or refused as a
+/// whole. Where slots are short, sets come first by name, those in `Enforce` before those in `Observe`.
+#[must_use]
+pub fn plan(input: &PlanInput<'_>) -> Plan {
+    let mut drafts: Vec<Draft<'_>> = input.sets.iter().map(|set| Draft::new(set, input)).collect();
+    drafts.sort_by_key(|draft| (draft.set.mode != Mode::Enforce, draft.set.name.as_str()));
+    let library: Vec<&str> = input.library.iter().map(|guardrail| guardrail.name.as_str()).collect();
+    let ownership = Ownership::new(input.inventory, input.owner, &library);
+    let wanted = draft::wanted(&drafts);
+    let for_all = refused_for_all(input, &ownership);
+    let mut slots = Slots::new(input);
+    let mut steps = BTreeSet::new();
+    let mut plan = Plan::default();
+    for mut draft in drafts.into_iter().filter(|draft| !draft.set.suspended) {
+        if for_all.is_some() {
+            draft.refused.clone_from(&for_all);
+        }
+        let set = set_plan(input, &ownership, &wanted, &slots, draft);
+        if set.mode == Mode::Enforce {
+            slots.accept(&set.steps);
+            steps.extend(set.steps.iter().cloned());
+        }
+        let targets = set.baselines.iter().flat_map(|baseline| &baseline.targets);
+        plan.slots.extend(targets.map(|target| (target.id.0.clone(), count(slots.used(&target.id)))));
+        plan.sets.push(set);
+    }
+    plan.sets.sort_by(|left, right| left.name.cmp(&right.name));
+    plan.steps = steps.into_iter().collect();
+    plan.owned = ownership.owned;
+    plan.foreign_cluster = ownership.foreign_cluster;
+    plan
+}
+
+/// What holds up every set.
+fn refused_for_all(input: &PlanInput<'_>, ownership: &Ownership<'_>) -> Option<Refusal> {
+    let (org, owner) = (input.org, input.owner);
+    if org.id != owner.organization_id {
+        let message = format!("organization {} was read, and {} is taken care of", org.id, owner.organization_id);
+        return Some(Refusal::new(reason::WRONG_ORGANIZATION, message));
+    }
+    if let Some(cluster) = &ownership.foreign_cluster {
+        let message = format!(
+            "there are policies with the owner id {:?} of cluster {cluster}, and this is cluster {}: choose another \
+             ownerId, or remove that cluster's policies",
+            owner.owner_id, owner.cluster_id
+        );
+        return Some(Refusal::new(reason::OWNED_BY_OTHER_CLUSTER, message));
+    }
+    (!org.scp_enabled).then(|| {
+        let message = format!(
+            "service control policies are not enabled in root {root}: in the management account, run `aws organizations \
+             enable-policy-type --root-id {root} --policy-type SERVICE_CONTROL_POLICY`",
+            root = org.root
+        );
+        Refusal::new(reason::SCP_NOT_ENABLED, message)
+    })
+}
+
+/// Compares what a set wants with what is there, and refuses it where it cannot be had.
+fn set_plan(
+    input: &PlanInput<'_>,
+    ownership: &Ownership<'_>,
+    wanted: &BTreeMap<&str, BTreeSet<TargetId>>,
+    slots: &Slots<'_>,
+    mut draft: Draft<'_>,
+) -> SetPlan {
+    let (mut found, mut steps, mut baselines) = (Vec::new(), Vec::new(), Vec::new());
+    if !input.org.scp_enabled {
+        found.push(Drift::ScpDisabled { root: input.org.root.clone() });
+    }
+    let empty = BTreeSet::new();
+    let mut taken = None;
+    for (name, compiled) in &draft.baselines {
+        let diff = diff(input, ownership, compiled, &draft.targets, wanted.get(name).unwrap_or(&empty));
+        baselines.push(diff.baseline);
+        found.extend(diff.drift);
+        steps.extend(diff.steps);
+        taken = taken.or(diff.refused);
+    }
+    if let Some(refusal) = taken.or_else(|| slots.refusal(&steps)) {
+        draft.refuse(refusal);
+    }
+    if draft.refused.is_some() {
+        steps.clear();
+    }
+    steps.sort();
+    SetPlan {
+        name: draft.set.name.clone(),
+        mode: draft.set.mode,
+        hash: draft.hash(),
+        in_sync: draft.refused.is_none() && steps.is_empty() && found.iter().all(Drift::is_harmless),
+        affected_accounts: count(affected(input.org, &draft.targets).len()),
+        refused: draft.refused,
+        drift: found,
+        steps,
+        baselines,
+    }
+}
+
+fn count(number: usize) -> u32 {
+    u32::try_from(number).unwrap_or(u32::MAX)
+}

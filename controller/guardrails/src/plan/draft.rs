@@ -1,0 +1,100 @@
+//! What a set wants, whatever is there.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use sha2::{Digest, Sha256};
+
+use super::compile::{Compiled, compile};
+use super::input::{PlanInput, SetInput};
+use super::refusal::{Refusal, reason};
+use crate::cover::{CoverError, Target, TargetId, cover};
+
+/// What a set wants, or why it cannot have it. What is known is there in either case.
+pub(super) struct Draft<'a> {
+    /// The set.
+    pub(super) set: &'a SetInput,
+    /// Its baselines, by name.
+    pub(super) baselines: BTreeMap<&'a str, Compiled<'a>>,
+    /// Where each of them belongs.
+    pub(super) targets: Vec<Target>,
+    /// Why it cannot have it.
+    pub(super) refused: Option<Refusal>,
+}
+
+impl<'a> Draft<'a> {
+    /// Compiles the baselines and finds the cover, both even when one of them fails: what is known is reported.
+    pub(super) fn new(set: &'a SetInput, input: &PlanInput<'a>) -> Self {
+        let mut draft = Self { set, baselines: BTreeMap::new(), targets: Vec::new(), refused: set.error.clone() };
+        if set.baselines.is_empty() {
+            draft.refuse(Refusal::new(reason::NO_BASELINES, "the set names no baseline"));
+        }
+        for name in &set.baselines {
+            match compile(name, input) {
+                Ok(compiled) => drop(draft.baselines.insert(name, compiled)),
+                Err(refusal) => draft.refuse(refusal),
+            }
+        }
+        match cover(input.org, &set.selection, set.max_direct) {
+            Ok(targets) => draft.targets = targets,
+            Err(error) => draft.refuse(of_cover(&error)),
+        }
+        if draft.targets.is_empty() {
+            draft.refuse(Refusal::new(reason::NO_TARGETS, nothing_selected(input, set)));
+        }
+        draft
+    }
+
+    /// The first reason stands.
+    pub(super) fn refuse(&mut self, refusal: Refusal) {
+        self.refused.get_or_insert(refusal);
+    }
+
+    /// Over contents and targets; see [`super::SetPlan::hash`].
+    pub(super) fn hash(&self) -> String {
+        let mut hash = Sha256::new();
+        let mut part = |text: &str| {
+            hash.update((text.len() as u64).to_be_bytes());
+            hash.update(text.as_bytes());
+        };
+        for (name, compiled) in &self.baselines {
+            part("baseline");
+            part(name);
+            part(&compiled.document.canonical());
+        }
+        let targets: BTreeSet<&str> = self.targets.iter().map(|target| target.id.0.as_str()).collect();
+        for target in targets {
+            part("target");
+            part(target);
+        }
+        hex::encode(hash.finalize())
+    }
+}
+
+/// A refusal for a cover that there is not.
+fn of_cover(error: &CoverError) -> Refusal {
+    let reason = match error {
+        CoverError::TooFine { .. } => reason::COVER_TOO_FINE,
+        CoverError::NotInTree(_) => reason::ORGANIZATION_INCOMPLETE,
+    };
+    Refusal::new(reason, error.to_string())
+}
+
+fn nothing_selected(input: &PlanInput<'_>, set: &SetInput) -> String {
+    if set.selection.accounts.contains(&input.org.management_account) {
+        let account = input.org.management_account;
+        format!("the targets select only the management account {account}, which no service control policy affects")
+    } else {
+        "the targets select no account and no organizational unit".to_owned()
+    }
+}
+
+/// Where any set wants each baseline.
+pub(super) fn wanted<'a>(drafts: &[Draft<'a>]) -> BTreeMap<&'a str, BTreeSet<TargetId>> {
+    let mut wanted: BTreeMap<&str, BTreeSet<TargetId>> = BTreeMap::new();
+    for draft in drafts {
+        for name in draft.baselines.keys() {
+            wanted.entry(name).or_default().extend(draft.targets.iter().map(|target| target.id.clone()));
+        }
+    }
+    wanted
+}

@@ -1,0 +1,123 @@
+//! What a plan is made from.
+
+use std::collections::BTreeMap;
+
+use sha2::{Digest, Sha256};
+use soc2_catalog::Guardrail;
+use soc2_posture::organization::Organization;
+
+use super::refusal::Refusal;
+use crate::cover::Selection;
+use crate::inventory::{Policy, PolicyInventory};
+
+/// Tag with the owner id.
+pub const OWNER_TAG: &str = "soc2-operator.dev/owner-id";
+/// Tag with the id of the cluster.
+pub const CLUSTER_TAG: &str = "soc2-operator.dev/cluster-id";
+/// Tag with the name of the baseline.
+pub const BASELINE_TAG: &str = "soc2-operator.dev/baseline";
+
+/// Most characters of a policy's name.
+const MAX_NAME: usize = 128;
+
+/// Who we are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Owner {
+    /// `spec.ownerId` of the organization's object.
+    pub owner_id: String,
+    /// UID of the namespace `kube-system`.
+    pub cluster_id: String,
+    /// Id of the AWS organization that we take care of.
+    pub organization_id: String,
+}
+
+impl Owner {
+    /// Tags of a policy of ours.
+    #[must_use]
+    pub fn tags(&self, baseline: &str) -> BTreeMap<String, String> {
+        [(OWNER_TAG, self.owner_id.as_str()), (CLUSTER_TAG, &self.cluster_id), (BASELINE_TAG, baseline)]
+            .into_iter()
+            .map(|(key, value)| (key.to_owned(), value.to_owned()))
+            .collect()
+    }
+
+    /// Name of our policy for a baseline: `soc2-<owner id>-<baseline>-<8 hex>`, shortened in the middle part where it is too long. The
+    /// digits are of what it is for, not of what it says, so that an edit never makes a second policy.
+    #[must_use]
+    pub fn policy_name(&self, baseline: &str) -> String {
+        let mut hash = Sha256::new();
+        for part in [self.owner_id.as_bytes(), baseline.as_bytes()] {
+            hash.update((part.len() as u64).to_be_bytes());
+            hash.update(part);
+        }
+        let mut digits = hex::encode(hash.finalize());
+        digits.truncate(8);
+        let middle: String =
+            format!("{}-{baseline}", self.owner_id).chars().take(MAX_NAME - "soc2--".len() - digits.len()).collect();
+        format!("soc2-{middle}-{digits}")
+    }
+
+    /// Whether a policy is ours: both tags say so.
+    #[must_use]
+    pub fn owns(&self, policy: &Policy) -> bool {
+        !policy.aws_managed
+            && policy.tags.get(OWNER_TAG) == Some(&self.owner_id)
+            && policy.tags.get(CLUSTER_TAG) == Some(&self.cluster_id)
+    }
+}
+
+/// What is done with a set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// Say what is missing.
+    Observe,
+    /// Write it.
+    Enforce,
+}
+
+/// A guardrail set.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SetInput {
+    /// Name.
+    pub name: String,
+    /// What is done with it.
+    pub mode: Mode,
+    /// Not planned; but what it wants is not in other sets' way: its targets are not "elsewhere" for them.
+    pub suspended: bool,
+    /// What its targets select.
+    pub selection: Selection,
+    /// Most accounts with an attachment of their own.
+    pub max_direct: u32,
+    /// Names of baselines.
+    pub baselines: Vec<String>,
+    /// Why it cannot be planned, if that is already known.
+    pub error: Option<Refusal>,
+}
+
+/// AWS's quotas.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Most characters of a policy.
+    pub max_characters: u32,
+    /// Most policies attached directly to one root, unit or account.
+    pub max_per_target: u32,
+}
+
+/// What a plan is made from.
+#[derive(Clone, Copy, Debug)]
+pub struct PlanInput<'a> {
+    /// The organization tree.
+    pub org: &'a Organization,
+    /// All policies, completely read.
+    pub inventory: &'a PolicyInventory,
+    /// Who we are.
+    pub owner: &'a Owner,
+    /// The guardrails that there are.
+    pub library: &'a [Guardrail],
+    /// All guardrail sets of the organization.
+    pub sets: &'a [SetInput],
+    /// AWS's quotas.
+    pub limits: Limits,
+    /// Slots to leave free on every target, besides one for replacing a policy.
+    pub reserved_slots: u32,
+}

@@ -1,0 +1,91 @@
+//! One write to AWS.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use crate::cover::Target;
+
+/// A policy to write.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct PolicyBody {
+    /// Name.
+    pub name: String,
+    /// Description.
+    pub description: String,
+    /// Minified JSON.
+    pub content: String,
+    /// Tags.
+    pub tags: BTreeMap<String, String>,
+}
+
+/// A policy, before or after it exists.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum PolicyRef {
+    /// One that exists.
+    ById(String),
+    /// The one that an earlier step of the plan creates.
+    ByName(String),
+}
+
+/// One write to AWS. Ordered as plans are.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Step {
+    /// `CreatePolicy`.
+    Create {
+        /// The baseline that it carries.
+        baseline: String,
+        /// The policy.
+        policy: PolicyBody,
+    },
+    /// `UpdatePolicy`; tags stay.
+    Update {
+        /// The policy's id.
+        id: String,
+        /// The baseline that it carries.
+        baseline: String,
+        /// What it has to be.
+        policy: PolicyBody,
+    },
+    /// `AttachPolicy`.
+    Attach {
+        /// The policy.
+        policy: PolicyRef,
+        /// The baseline that it carries.
+        baseline: String,
+        /// Where to.
+        target: Target,
+    },
+}
+
+impl Step {
+    /// The baseline that it is for.
+    #[must_use]
+    pub fn baseline(&self) -> &str {
+        match self {
+            Self::Create { baseline, .. } | Self::Update { baseline, .. } | Self::Attach { baseline, .. } => baseline,
+        }
+    }
+}
+
+impl fmt::Display for PolicyRef {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::ById(id) => formatter.write_str(id),
+            Self::ByName(name) => formatter.write_str(name),
+        }
+    }
+}
+
+impl fmt::Display for Step {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Create { policy, .. } => {
+                write!(formatter, "create policy {} ({} characters)", policy.name, policy.content.chars().count())
+            }
+            Self::Update { id, policy, .. } => write!(formatter, "put back policy {} ({id})", policy.name),
+            Self::Attach { policy, target, baseline } => {
+                write!(formatter, "attach {baseline} ({policy}) to {target}")
+            }
+        }
+    }
+}

@@ -1,0 +1,13 @@
+//! What the guardrails crate promises, checked from outside.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "helpers of tests")]
+
+mod covers;
+mod decision_properties;
+mod decisions;
+mod documents;
+mod model;
+mod plan_properties;
+mod plans;
+mod protections;
+mod refusals;

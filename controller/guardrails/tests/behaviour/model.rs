@@ -1,0 +1,254 @@
+//! A small organization and its policies, and what AWS does with the steps of a plan.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use soc2_catalog::{Catalog, ExampleCall, Guardrail};
+use soc2_guardrails::{
+    Limits, Mode, Owner, Plan, PlanInput, Policy, PolicyBody, PolicyInventory, PolicyRef, Selection, SetInput, Step,
+    plan,
+};
+use soc2_posture::ids::AccountId;
+use soc2_posture::organization::{Account, AccountState, Organization, Unit};
+
+pub const ROOT: &str = "r-ab12";
+pub const MANAGEMENT: &str = "111111111111";
+pub const FULL_ACCESS: &str = "p-FullAWSAccess";
+pub const ALLOW_ALL: &str = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"*"}]}"#;
+
+pub fn id(text: &str) -> AccountId {
+    text.parse().unwrap()
+}
+
+/// Id of the unit at a path; the root's for an empty one.
+pub fn unit(path: &str) -> String {
+    if path.is_empty() { ROOT.to_owned() } else { format!("ou-{}", path.replace('/', "-").to_lowercase()) }
+}
+
+/// Each line is a path and the accounts in it, such as `Workloads/Prod 333333333333`; `/` is the root. The management
+/// account is in the root unless a line says otherwise.
+pub fn organization(lines: &[&str]) -> Organization {
+    let mut org = Organization {
+        id: "o-example".to_owned(),
+        management_account: id(MANAGEMENT),
+        root: ROOT.to_owned(),
+        scp_enabled: true,
+        units: [(ROOT.to_owned(), Unit { name: "Root".to_owned(), parent: None })].into(),
+        accounts: BTreeMap::new(),
+        read_at: "2026-11-22T00:00:00Z".parse().unwrap(),
+    };
+    add_account(&mut org, MANAGEMENT, "");
+    for line in lines {
+        let mut words = line.split(' ');
+        let path = words.next().unwrap().trim_matches('/');
+        add_unit(&mut org, path);
+        words.for_each(|account| add_account(&mut org, account, path));
+    }
+    org
+}
+
+pub fn add_unit(org: &mut Organization, path: &str) {
+    if path.is_empty() {
+        return;
+    }
+    let (parent, name) = path.rsplit_once('/').unwrap_or(("", path));
+    add_unit(org, parent);
+    org.units.insert(unit(path), Unit { name: name.to_owned(), parent: Some(unit(parent)) });
+}
+
+pub fn add_account(org: &mut Organization, account: &str, path: &str) {
+    let state = AccountState::Active;
+    let account_in = Account { name: format!("a{account}"), state, parent: unit(path), joined_at: None, tags: None };
+    org.accounts.insert(id(account), account_in);
+}
+
+/// Everything: `include` is omitted.
+pub fn everything(org: &Organization) -> Selection {
+    Selection {
+        accounts: org.accounts.keys().copied().collect(),
+        units: org.units.keys().cloned().collect(),
+        excluded_units: BTreeSet::new(),
+    }
+}
+
+fn below(org: &Organization, path: &str) -> BTreeSet<String> {
+    org.units.keys().filter(|id| org.ancestors(id).contains(&unit(path).as_str())).cloned().collect()
+}
+
+/// Units with all below them, without others with all below them.
+pub fn units(org: &Organization, include: &[&str], exclude: &[&str]) -> Selection {
+    let units: BTreeSet<String> = include.iter().flat_map(|path| below(org, path)).collect();
+    let excluded: BTreeSet<String> = exclude.iter().flat_map(|path| below(org, path)).collect();
+    let selected = |account: &Account| units.contains(&account.parent) && !excluded.contains(&account.parent);
+    let accounts = org.accounts.iter().filter(|(_, account)| selected(account)).map(|(id, _)| *id).collect();
+    Selection { accounts, units: units.difference(&excluded).cloned().collect(), excluded_units: excluded }
+}
+
+/// Accounts one by one.
+pub fn accounts(ids: &[&str]) -> Selection {
+    Selection { accounts: ids.iter().map(|text| id(text)).collect(), ..Selection::default() }
+}
+
+/// `FullAWSAccess` everywhere, as AWS has it in the beginning.
+pub fn fresh_inventory(org: &Organization) -> PolicyInventory {
+    let targets = org.units.keys().cloned().chain(org.accounts.keys().map(ToString::to_string)).collect();
+    let name = "FullAWSAccess".to_owned();
+    let policy = Policy { name, aws_managed: true, content: ALLOW_ALL.to_owned(), tags: BTreeMap::new(), targets };
+    PolicyInventory { policies: [(FULL_ACCESS.to_owned(), policy)].into() }
+}
+
+pub fn add_policy(inventory: &mut PolicyInventory, id: &str, content: &str, targets: &[&str]) {
+    let targets = targets.iter().map(ToString::to_string).collect();
+    let policy = Policy { name: format!("name of {id}"), content: content.to_owned(), targets, ..Policy::default() };
+    inventory.policies.insert(id.to_owned(), policy);
+}
+
+pub fn deny(actions: &str) -> String {
+    format!(r#"{{"Version":"2012-10-17","Statement":[{{"Effect":"Deny","Action":"{actions}","Resource":"*"}}]}}"#)
+}
+
+pub fn guardrail(name: &str, action: &str) -> Guardrail {
+    let call = |action: &str| ExampleCall { action: action.to_owned(), resource: "*".to_owned(), what: String::new() };
+    Guardrail {
+        name: name.to_owned(),
+        title: format!("Title of {name}"),
+        criteria: Vec::new(),
+        controls: Vec::new(),
+        document: deny(action),
+        no_exemption: None,
+        denied: vec![call(action)],
+        allowed: vec![call("s3:GetObject")],
+    }
+}
+
+/// The built-in library and one more.
+pub fn library() -> Vec<Guardrail> {
+    let mut library = Catalog::builtin().unwrap().guardrails().to_vec();
+    library.push(guardrail("protect-config", "config:StopConfigurationRecorder"));
+    library
+}
+
+pub fn set(name: &str, mode: Mode, selection: Selection, baselines: &[&str]) -> SetInput {
+    SetInput {
+        name: name.to_owned(),
+        mode,
+        suspended: false,
+        selection,
+        max_direct: 50,
+        baselines: baselines.iter().map(ToString::to_string).collect(),
+        error: None,
+    }
+}
+
+pub fn enforce(selection: Selection) -> Vec<SetInput> {
+    vec![set("all", Mode::Enforce, selection, &["deny-leave-org"])]
+}
+
+/// All that a plan is made from.
+#[derive(Clone, Debug)]
+pub struct World {
+    pub org: Organization,
+    pub inventory: PolicyInventory,
+    pub owner: Owner,
+    pub library: Vec<Guardrail>,
+    pub limits: Limits,
+    pub reserved_slots: u32,
+    pub created: u32,
+}
+
+impl World {
+    pub fn new(lines: &[&str]) -> Self {
+        let org = organization(lines);
+        Self {
+            inventory: fresh_inventory(&org),
+            owner: Owner {
+                owner_id: "acme".to_owned(),
+                cluster_id: "cluster-1".to_owned(),
+                organization_id: org.id.clone(),
+            },
+            org,
+            library: library(),
+            limits: Limits { max_characters: 10_240, max_per_target: 10 },
+            reserved_slots: 1,
+            created: 0,
+        }
+    }
+
+    pub fn plan(&self, sets: &[SetInput]) -> Plan {
+        plan(&PlanInput {
+            org: &self.org,
+            inventory: &self.inventory,
+            owner: &self.owner,
+            library: &self.library,
+            sets,
+            limits: self.limits,
+            reserved_slots: self.reserved_slots,
+        })
+    }
+
+    /// Does what AWS does, and is as strict.
+    pub fn apply(&mut self, steps: &[Step]) {
+        for step in steps {
+            self.apply_one(step);
+        }
+    }
+
+    fn apply_one(&mut self, step: &Step) {
+        match step {
+            Step::Create { policy, .. } => {
+                self.created += 1;
+                let id = format!("p-created{}", self.created);
+                self.check(&id, policy);
+                let tags = policy.tags.clone();
+                let created =
+                    Policy { name: policy.name.clone(), content: policy.content.clone(), tags, ..Policy::default() };
+                self.inventory.policies.insert(id, created);
+            }
+            Step::Update { id, policy, .. } => {
+                self.check(id, policy);
+                let found = self.inventory.policies.get_mut(id).expect("the policy to update exists");
+                assert!(self.owner.owns(found), "{id} is not ours");
+                found.name.clone_from(&policy.name);
+                found.content.clone_from(&policy.content);
+            }
+            Step::Attach { policy, target, .. } => {
+                assert!(self.org.scp_enabled);
+                let found = self.inventory.policies.iter_mut().find(|(id, found)| match policy {
+                    PolicyRef::ById(wanted) => *id == wanted,
+                    PolicyRef::ByName(name) => found.name == *name,
+                });
+                let (id, found) = found.expect("the policy to attach exists");
+                assert!(self.owner.owns(found), "{id} is not ours");
+                assert!(found.targets.insert(target.id.0.clone()), "{id} is on {target} already");
+                let attached = self.inventory.policies.values().filter(|policy| policy.targets.contains(&target.id.0));
+                assert!(attached.count() <= self.limits.max_per_target as usize, "too many policies on {target}");
+            }
+        }
+    }
+
+    fn check(&self, id: &str, policy: &PolicyBody) {
+        let same_name = self.inventory.policies.iter().find(|(other, found)| *other != id && found.name == policy.name);
+        assert_eq!(same_name, None, "DuplicatePolicyException");
+        assert!(policy.content.chars().count() <= self.limits.max_characters as usize);
+        assert!(policy.name.chars().count() <= 128 && policy.description.chars().count() <= 512);
+        let known = self.library.iter().any(|guardrail| guardrail.document == policy.content);
+        assert!(known, "only documents of the library are written");
+    }
+
+    /// Plans and applies, and gives the id of the policy for `deny-leave-org`.
+    pub fn enforce(&mut self, sets: &[SetInput]) -> String {
+        let plan = self.plan(sets);
+        self.apply(&plan.steps);
+        let name = self.owner.policy_name("deny-leave-org");
+        let (id, _) = self.inventory.policies.iter().find(|(_, policy)| policy.name == name).unwrap();
+        id.clone()
+    }
+
+    pub fn policy(&mut self, id: &str) -> &mut Policy {
+        self.inventory.policies.get_mut(id).unwrap()
+    }
+}
+
+/// The steps in words.
+pub fn words(steps: &[Step]) -> Vec<String> {
+    steps.iter().map(ToString::to_string).collect()
+}

@@ -1,0 +1,21 @@
+//! `aws-sandbox`: a strict stand-in for AWS Organizations, Security Hub CSPM and STS, for development and tests.
+//!
+//! It shares no code with the product that it checks. README.md beside this crate says what is strict, what is not
+//! modelled, and how a world file and the control port look.
+
+pub mod call;
+pub mod calls;
+pub mod clock;
+pub mod control;
+pub mod faults;
+pub mod history;
+pub mod identity;
+pub mod limits;
+pub mod organizations;
+pub mod protocol;
+pub mod securityhub;
+pub mod server;
+pub mod signature;
+pub mod state;
+pub mod sts;
+pub mod world;

@@ -1,0 +1,313 @@
+//! Everything that the sandbox is, behind one lock, and what happens to a call: who is it, faults, rate limits,
+//! permissions, one write at a time, and then the service.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use anyhow::Context as _;
+use jiff::Timestamp;
+use serde_json::Value;
+
+use crate::call::{Answer, ApiError, Call, HandlerFaults};
+use crate::calls::{CallLog, LoggedCall};
+use crate::clock::Clock;
+use crate::faults::{Effect, FaultKind, Faults, Target};
+use crate::identity::{Identities, Principal, Refused};
+use crate::limits::Limits;
+use crate::organizations::{self, Organization};
+use crate::protocol::{Request, Service};
+use crate::securityhub::{self, Hub, OrgFacts};
+use crate::signature::Scope;
+use crate::sts;
+use crate::world::{Settings, World};
+
+/// All state.
+#[derive(Debug)]
+pub struct State {
+    /// The sandbox's clock.
+    pub clock: Clock,
+    /// Speed and lags.
+    pub settings: Settings,
+    /// The organization.
+    pub organization: Organization,
+    /// Security Hub.
+    pub hub: Hub,
+    /// Who there is.
+    pub identities: Identities,
+    /// Faults that are on.
+    pub faults: Faults,
+    /// The call log.
+    pub calls: CallLog,
+    limits: Limits,
+    started: Instant,
+    writing: bool,
+}
+
+/// The state and its lock.
+#[derive(Debug)]
+pub struct Shared(Mutex<State>);
+
+impl Shared {
+    /// Puts a state behind its lock.
+    #[must_use]
+    pub fn new(state: State) -> Self {
+        Self(Mutex::new(state))
+    }
+
+    /// The state; a handler that panicked does not take the sandbox with it.
+    pub fn lock(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A call that was let in, and what is to become of it.
+#[derive(Debug)]
+pub struct Admitted {
+    /// The call.
+    pub call: Call,
+    /// What is to be done.
+    pub plan: Plan,
+    /// How long it takes in all.
+    pub takes: Duration,
+    /// The fault that acts on it.
+    pub fault: Option<String>,
+    service: Service,
+    caller: Option<Principal>,
+    writes: bool,
+    holds_gate: bool,
+}
+
+/// What is to be done with a call.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Plan {
+    /// Do it and answer.
+    Do,
+    /// Do it, then cut the connection.
+    DoAndCut,
+    /// Refuse it.
+    Refuse(ApiError),
+    /// Cut the connection.
+    Cut,
+    /// Never answer.
+    Hang,
+}
+
+impl State {
+    /// The state that a world file describes.
+    pub fn new(world: World) -> anyhow::Result<Self> {
+        let mut clock = Clock::default();
+        if let Some(section) = &world.clock {
+            if let Some(start) = section.start {
+                clock.set(start);
+            }
+            clock.freeze(section.frozen);
+        }
+        let organization = Organization::new(&world, clock.now())?;
+        let identities = Identities::new(&world)?;
+        let (management, partition) = organization.management();
+        let facts = OrgFacts {
+            accounts: organization.account_facts(),
+            management_account: management.to_owned(),
+            partition: partition.to_owned(),
+        };
+        let hub = Hub::new(world.security_hub, &facts, clock.now()).context("securityHub")?;
+        let mut state = Self {
+            clock,
+            settings: Settings::default(),
+            organization,
+            hub,
+            identities,
+            faults: Faults::default(),
+            calls: CallLog::default(),
+            limits: Limits::default(),
+            started: Instant::now(),
+            writing: false,
+        };
+        state.set(world.settings);
+        Ok(state)
+    }
+
+    /// Changes the settings.
+    pub fn set(&mut self, settings: Settings) {
+        self.settings = settings;
+        self.organization.set_lags(Organization::lags_of(settings.read_lag_ms, settings.enforce_lag_ms));
+    }
+
+    /// Lets a call in: who it is, what acts on it, whether it may. A caller that cannot be told is refused outright.
+    pub fn admit(&mut self, service: Service, scope: Option<&Scope>, request: Request, path: &str) -> Admitted {
+        let caller = scope.map(|scope| self.identities.caller(scope, Timestamp::now())).transpose();
+        let (account, principal) = match &caller {
+            Ok(Some(caller)) => (caller.account.clone(), caller.arn.clone()),
+            _ => (String::new(), String::new()),
+        };
+        let writes = request.known && service.is_write(&request.operation);
+        let call = Call {
+            operation: request.operation,
+            account,
+            principal,
+            region: scope.map_or_else(|| "us-east-1".to_owned(), |scope| scope.region.clone()),
+            now: self.clock.now(),
+            input: request.input,
+            path: path.to_owned(),
+            query: request.query,
+            faults: HandlerFaults::default(),
+        };
+        let mut admitted = Admitted {
+            call,
+            plan: Plan::Do,
+            takes: Duration::from_millis(self.settings.latency_ms),
+            fault: None,
+            service,
+            caller: None,
+            writes,
+            holds_gate: false,
+        };
+        match caller {
+            Err(refused) => admitted.plan = Plan::Refuse(service.unauthenticated(refused)),
+            Ok(_) if !request.known => {
+                admitted.plan = Plan::Refuse(service.unknown_operation(&admitted.call.operation));
+            }
+            Ok(caller) => {
+                admitted.caller = caller;
+                self.decide(&mut admitted);
+            }
+        }
+        admitted
+    }
+
+    /// Faults, rate limits, permissions, and the gate for writes, in this order.
+    fn decide(&mut self, admitted: &mut Admitted) {
+        let effect = self.faults.meet(&admitted.target());
+        admitted.fault = effect.name();
+        admitted.takes += Duration::from_millis(effect.delay_ms);
+        admitted.call.faults = effect.handler.into();
+        admitted.plan = self.plan(admitted, &effect);
+        let does = matches!(admitted.plan, Plan::Do | Plan::DoAndCut);
+        if does && admitted.writes && admitted.service == Service::Organizations {
+            if self.writing {
+                admitted.plan = Plan::Refuse(organizations::concurrent_modification());
+            } else {
+                self.writing = true;
+                admitted.holds_gate = true;
+            }
+        }
+    }
+
+    fn plan(&mut self, admitted: &Admitted, effect: &Effect) -> Plan {
+        let (service, call) = (admitted.service, &admitted.call);
+        let action = format!("{}:{}", service.name(), call.operation);
+        let denied = || Plan::Refuse(service.access_denied(&call.principal, &action));
+        match effect.kind {
+            Some(FaultKind::Throttle) => return Plan::Refuse(service.throttled()),
+            Some(FaultKind::ServerError) => return Plan::Refuse(service.broken()),
+            Some(FaultKind::Timeout) => return Plan::Hang,
+            Some(FaultKind::Cut) => return Plan::Cut,
+            Some(FaultKind::AccessDenied) => return denied(),
+            Some(FaultKind::Conflict) => return Plan::Refuse(organizations::concurrent_modification()),
+            Some(FaultKind::ChangesInProgress) => return Plan::Refuse(organizations::changes_in_progress()),
+            _ => {}
+        }
+        let elapsed = self.started.elapsed();
+        if self.settings.limits
+            && !self.limits.take(elapsed, &call.account, &call.region, service.name(), &call.operation)
+        {
+            return Plan::Refuse(service.throttled());
+        }
+        // GetCallerIdentity is always allowed; without a caller only AssumeRoleWithWebIdentity gets here.
+        let free = call.operation == "GetCallerIdentity";
+        if !free && admitted.caller.as_ref().is_some_and(|caller| !caller.may(&action)) {
+            return denied();
+        }
+        if effect.kind == Some(FaultKind::CutAfter) { Plan::DoAndCut } else { Plan::Do }
+    }
+
+    /// Does the call, by the sandbox's clock as it is now.
+    pub fn perform(&mut self, admitted: &mut Admitted) -> Answer {
+        admitted.call.now = self.clock.now();
+        match admitted.service {
+            Service::Organizations => organizations::handle(&mut self.organization, &admitted.call),
+            Service::SecurityHub => securityhub::handle(&mut self.hub, &admitted.call),
+            Service::Sts => sts::handle(&mut self.identities, admitted.caller.as_ref(), &admitted.call),
+        }
+    }
+
+    /// Lets the next write in.
+    pub fn release(&mut self, admitted: &Admitted) {
+        if admitted.holds_gate {
+            self.writing = false;
+        }
+    }
+
+    /// Writes a call into the log.
+    pub fn log(&mut self, admitted: &Admitted, outcome: &str) {
+        let call = &admitted.call;
+        tracing::debug!(service = admitted.service.name(), operation = call.operation, account = call.account, outcome);
+        self.calls.add(LoggedCall {
+            at: self.clock.now(),
+            service: admitted.service.name().to_owned(),
+            operation: call.operation.clone(),
+            account: call.account.clone(),
+            region: call.region.clone(),
+            principal: call.principal.clone(),
+            outcome: outcome.to_owned(),
+            input: call.input.clone(),
+            writes: admitted.writes,
+            fault: admitted.fault.clone(),
+        });
+    }
+}
+
+impl Admitted {
+    fn target(&self) -> Target<'_> {
+        Target {
+            service: self.service.name(),
+            operation: &self.call.operation,
+            account: &self.call.account,
+            region: &self.call.region,
+            principal: &self.call.principal,
+            has_token: self.call.input.get("NextToken").is_some_and(|token| !token.is_null()),
+            writes: self.writes,
+        }
+    }
+}
+
+impl Service {
+    fn is_write(self, operation: &str) -> bool {
+        match self {
+            Self::Organizations => organizations::is_write(operation),
+            Self::SecurityHub => operation.starts_with("Batch") && operation.ends_with("Findings"),
+            Self::Sts => false,
+        }
+    }
+
+    fn unauthenticated(self, refused: Refused) -> ApiError {
+        match refused {
+            Refused::Unknown => self.refusal(
+                "UnrecognizedClientException",
+                "InvalidClientTokenId",
+                "The security token included in the request is invalid.",
+            ),
+            Refused::Expired => self.refusal(
+                "ExpiredTokenException",
+                "ExpiredToken",
+                "The security token included in the request is expired",
+            ),
+        }
+    }
+
+    fn access_denied(self, arn: &str, action: &str) -> ApiError {
+        let error = sts::access_denied(arn, action, "*");
+        let why = format!("{} because no identity-based policy allows the {action} action", error.message);
+        match self {
+            Self::Organizations => ApiError::bad_request("AccessDeniedException", why),
+            Self::SecurityHub => ApiError::new(403, "AccessDeniedException", why),
+            Self::Sts => ApiError { message: why, ..error },
+        }
+    }
+}
+
+/// The outcome of an answer as the log has it.
+#[must_use]
+pub fn outcome(answer: &Result<Value, ApiError>) -> &str {
+    answer.as_ref().map_or_else(|error| error.code.as_str(), |_| "ok")
+}

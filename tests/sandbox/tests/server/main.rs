@@ -1,0 +1,6 @@
+//! The sandbox as its callers meet it: over HTTP, in this process.
+#![cfg(test)]
+
+mod client;
+mod control;
+mod wire;
