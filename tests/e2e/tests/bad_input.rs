@@ -23,7 +23,13 @@ fn profile(name: &str, organization: &str, change: impl FnOnce(&mut Value)) -> R
 }
 
 /// The message of a condition says these words.
-async fn says(stand: &Stand, kind: &str, name: &str, (type_, status, reason): (&str, &str, &str), words: &[&str]) -> Result<()> {
+async fn says(
+    stand: &Stand,
+    kind: &str,
+    name: &str,
+    (type_, status, reason): (&str, &str, &str),
+    words: &[&str],
+) -> Result<()> {
     let found = stand.condition(kind, name, type_, status, reason).await?;
     let message = found["message"].as_str().unwrap_or_default();
     for word in words {
@@ -48,7 +54,8 @@ async fn an_organization_that_cannot_be_reached_says_so_and_stops_nothing_else()
     let _operator = stand.operator().await?;
     let nowhere = "arn:aws:iam::999999999999:role/nobody";
     let wrong_role = organization("nowhere", |spec| spec["organizations"]["role"] = json!({"arn": nowhere}))?;
-    let wrong_id = organization("wrong-external-id", |spec| spec["organizations"]["role"]["externalId"] = json!("wrong"))?;
+    let wrong_id =
+        organization("wrong-external-id", |spec| spec["organizations"]["role"]["externalId"] = json!("wrong"))?;
     for yaml in [wrong_role, wrong_id] {
         stand.plane.apply_yaml(&yaml).await?;
     }
@@ -57,9 +64,17 @@ async fn an_organization_that_cannot_be_reached_says_so_and_stops_nothing_else()
     stand.apply_samples().await?;
 
     says(&stand, "awsorg", "nowhere", ("OrganizationRead", "False", "AccessDenied"), &[nowhere, "trust"]).await?;
-    says(&stand, "awsorg", "wrong-external-id", ("OrganizationRead", "False", "AccessDenied"), &["external id"]).await?;
+    says(&stand, "awsorg", "wrong-external-id", ("OrganizationRead", "False", "AccessDenied"), &["external id"])
+        .await?;
     says(&stand, "cprof", "lost", ("Ready", "False", "AccessDenied"), &[nowhere]).await?;
-    says(&stand, "cprof", "orphan", ("Ready", "False", "OrganizationNotFound"), &["spec.organizationRef.name", "does-not-exist"]).await?;
+    says(
+        &stand,
+        "cprof",
+        "orphan",
+        ("Ready", "False", "OrganizationNotFound"),
+        &["spec.organizationRef.name", "does-not-exist"],
+    )
+    .await?;
     nothing_passed(&stand, "lost").await?;
     nothing_passed(&stand, "orphan").await?;
     // The others work.
@@ -94,12 +109,22 @@ async fn security_hub_not_enabled_or_a_region_without_source_is_unknown_with_its
     let _operator = stand.operator().await?;
     stand.sandbox.post("/world/hub", json!({"region": "eu-west-1", "enabled": false})).await?;
     stand.apply_samples().await?;
-    says(&stand, "awsorg", "acme", ("FindingsComplete", "False", "SecurityHubNotEnabled"), &["eu-west-1", "enable"]).await?;
+    says(&stand, "awsorg", "acme", ("FindingsComplete", "False", "SecurityHubNotEnabled"), &["eu-west-1", "enable"])
+        .await?;
     stand.condition("cprof", "production", "DataComplete", "False", "SecurityHubNotEnabled").await?;
     nothing_passed(&stand, "production").await?;
 
     stand.sandbox.post("/world/hub", json!({"region": "eu-west-1", "enabled": true})).await?;
-    stand.kubectl(&["patch", "awsorg", "acme", "--type=merge", "-p", r#"{"spec":{"requiredRegions":["eu-west-1","ap-south-1"]}}"#]).await?;
+    stand
+        .kubectl(&[
+            "patch",
+            "awsorg",
+            "acme",
+            "--type=merge",
+            "-p",
+            r#"{"spec":{"requiredRegions":["eu-west-1","ap-south-1"]}}"#,
+        ])
+        .await?;
     says(&stand, "awsorg", "acme", ("FindingsComplete", "False", "RegionNotLinked"), &["ap-south-1", "link"]).await?;
     stand.condition("cprof", "production", "DataComplete", "False", "RegionNotCovered").await?;
     Ok(())
@@ -111,13 +136,15 @@ async fn unknown_controls_and_targets_that_match_nothing_are_named() -> Result<(
     let _operator = stand.operator().await?;
     stand.apply_samples().await?;
     let typo = profile("typo", "acme", |spec| {
-        spec["controls"] = json!([{"id": "IAM.999", "action": "Disable", "rationale": "A typing error that must be said"}]);
+        spec["controls"] =
+            json!([{"id": "IAM.999", "action": "Disable", "rationale": "A typing error that must be said"}]);
     })?;
     let empty = profile("empty", "acme", |spec| {
         spec["targets"] = json!({"include": [{"organizationalUnit": {"path": "Workloads/Porduction"}}]});
     })?;
     let partly = profile("partly", "acme", |spec| {
-        spec["targets"] = json!({"include": [{"organizationalUnit": {"path": "Workloads/Prod"}}, {"accountNames": ["nobody-*"]}]});
+        spec["targets"] =
+            json!({"include": [{"organizationalUnit": {"path": "Workloads/Prod"}}, {"accountNames": ["nobody-*"]}]});
     })?;
     for yaml in [typo, empty, partly] {
         stand.plane.apply_yaml(&yaml).await?;

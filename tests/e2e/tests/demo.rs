@@ -14,7 +14,13 @@ async fn the_demo_runs_to_its_end() -> Result<()> {
         .await?;
     let text = String::from_utf8_lossy(&output.stdout);
     ensure!(output.status.success(), "{text}\n{}", String::from_utf8_lossy(&output.stderr));
-    for words in ["awsorganization.soc2-operator.dev/acme", "payments-prod", "soc2_profile_compliance_ratio{", "put back:", "DriftReverted"] {
+    for words in [
+        "awsorganization.soc2-operator.dev/acme",
+        "payments-prod",
+        "soc2_profile_compliance_ratio{",
+        "put back:",
+        "DriftReverted",
+    ] {
         ensure!(text.contains(words), "the demo does not show {words:?}:\n{text}");
     }
     Ok(())

@@ -47,7 +47,11 @@ async fn stable(stand: &Stand) -> Result<BTreeMap<String, Value>> {
         tokio::time::sleep(std::time::Duration::from_secs(1)).await;
         let second = posture(stand).await?;
         let text = serde_json::to_string(&second)?;
-        ensure!(first == second && second.len() >= 10 && !text.contains("SweepIncomplete"), "{} postures", second.len());
+        ensure!(
+            first == second && second.len() >= 10 && !text.contains("SweepIncomplete"),
+            "{} postures",
+            second.len()
+        );
         Ok(second)
     })
     .await
@@ -117,7 +121,11 @@ async fn a_restarted_api_server_loses_nothing() -> Result<()> {
     stand.sandbox.delete(&format!("/world/policies/{id}")).await?;
     eventually("the guardrail to be back", || async {
         let found = stand.sandbox.policy("soc2-acme-deny-leave-org").await?.context("gone")?;
-        if found["targets"].as_array().is_some_and(|targets| !targets.is_empty()) { Ok(()) } else { bail!("not attached") }
+        if found["targets"].as_array().is_some_and(|targets| !targets.is_empty()) {
+            Ok(())
+        } else {
+            bail!("not attached")
+        }
     })
     .await?;
     operator.check_running()
@@ -153,7 +161,8 @@ async fn findings_that_change_while_pages_are_read_are_neither_lost_nor_invented
 /// (account, control) pairs with an active, unsuppressed FAILED finding of a member account, by the sandbox's truth.
 async fn failing(stand: &Stand) -> Result<std::collections::BTreeSet<(String, String)>> {
     let truth = stand.sandbox.get("/world/findings").await?;
-    let findings = truth["findings"].as_array().or(truth["Findings"].as_array()).or(truth.as_array()).cloned().unwrap_or_default();
+    let findings =
+        truth["findings"].as_array().or(truth["Findings"].as_array()).or(truth.as_array()).cloned().unwrap_or_default();
     ensure!(!findings.is_empty(), "the sandbox shows no findings");
     Ok(findings
         .iter()
@@ -197,7 +206,8 @@ async fn published(stand: &Stand) -> Result<(Vec<(String, String)>, BTreeMap<Str
 async fn missing(stand: &Stand) -> Result<Vec<(String, String)>> {
     let truth = failing(stand).await?;
     let (failed, scope) = published(stand).await?;
-    let in_scope = |(account, control): &(String, String)| scope.get(account).is_some_and(|known| known.contains(control));
+    let in_scope =
+        |(account, control): &(String, String)| scope.get(account).is_some_and(|known| known.contains(control));
     Ok(truth.into_iter().filter(|pair| in_scope(pair) && !failed.contains(pair)).collect())
 }
 

@@ -70,7 +70,8 @@ impl Moto {
     fn policy(&self) -> Result<Option<(String, Value)>> {
         let list = self.aws(&["organizations", "list-policies", "--filter", "SERVICE_CONTROL_POLICY"])?;
         let policies = list["Policies"].as_array().cloned().unwrap_or_default();
-        let ours = policies.iter().find(|policy| policy["Name"].as_str().is_some_and(|name| name.starts_with("soc2-moto-")));
+        let ours =
+            policies.iter().find(|policy| policy["Name"].as_str().is_some_and(|name| name.starts_with("soc2-moto-")));
         let Some(id) = ours.and_then(|policy| policy["Id"].as_str()) else { return Ok(None) };
         let found = self.aws(&["organizations", "describe-policy", "--policy-id", id])?;
         let content = found["Policy"]["Content"].as_str().context("content")?;
@@ -79,20 +80,26 @@ impl Moto {
 }
 
 fn objects() -> [Value; 3] {
-    let object = |kind: &str, name: &str, spec: Value| {
-        json!({"apiVersion": "soc2-operator.dev/v1alpha1", "kind": kind, "metadata": {"name": name}, "spec": spec})
-    };
+    let object = |kind: &str, name: &str, spec: Value| json!({"apiVersion": "soc2-operator.dev/v1alpha1", "kind": kind, "metadata": {"name": name}, "spec": spec});
     [
-        object("AwsOrganization", "moto", json!({
-            "organizations": {"writeRole": {"arn": format!("arn:aws:iam::{ACCOUNT}:role/soc2-write")}},
-            "securityHub": [{"name": "main", "regions": [REGION]}],
-            "sync": {"organizationInterval": "5s", "findingsInterval": "5s", "fullSweepInterval": "1m"},
-        })),
+        object(
+            "AwsOrganization",
+            "moto",
+            json!({
+                "organizations": {"writeRole": {"arn": format!("arn:aws:iam::{ACCOUNT}:role/soc2-write")}},
+                "securityHub": [{"name": "main", "regions": [REGION]}],
+                "sync": {"organizationInterval": "5s", "findingsInterval": "5s", "fullSweepInterval": "1m"},
+            }),
+        ),
         object("ComplianceProfile", "all", json!({"organizationRef": {"name": "moto"}})),
-        object("GuardrailSet", "leave-org", json!({
-            "organizationRef": {"name": "moto"}, "baselines": [{"name": "deny-leave-org"}], "mode": "Enforce",
-            "targets": {"include": [{"organizationalUnit": {"path": "Workloads"}}]},
-        })),
+        object(
+            "GuardrailSet",
+            "leave-org",
+            json!({
+                "organizationRef": {"name": "moto"}, "baselines": [{"name": "deny-leave-org"}], "mode": "Enforce",
+                "targets": {"include": [{"organizationalUnit": {"path": "Workloads"}}]},
+            }),
+        ),
     ]
 }
 
@@ -102,7 +109,13 @@ async fn control_state(plane: &ControlPlane, control: &str) -> Result<&'static s
     let posture: Value = serde_json::from_slice(&output.stdout)?;
     let has = |list: &Value| list.as_array().is_some_and(|ids| ids.iter().any(|id| id == control));
     let failed = posture["controls"].as_array().is_some_and(|rows| rows.iter().any(|row| row["id"] == control));
-    Ok(if failed { "Failed" } else if has(&posture["passed"]) { "Passed" } else { "Other" })
+    Ok(if failed {
+        "Failed"
+    } else if has(&posture["passed"]) {
+        "Passed"
+    } else {
+        "Other"
+    })
 }
 
 #[tokio::test]
@@ -113,12 +126,21 @@ async fn the_main_job_is_done_against_moto_too() -> Result<()> {
     moto.aws(&["organizations", "create-organization", "--feature-set", "ALL"])?;
     let root = moto.aws(&["organizations", "list-roots"])?["Roots"][0]["Id"].as_str().context("root")?.to_owned();
     moto.aws(&["organizations", "enable-policy-type", "--root-id", &root, "--policy-type", "SERVICE_CONTROL_POLICY"])?;
-    let unit = moto.aws(&["organizations", "create-organizational-unit", "--parent-id", &root, "--name", "Workloads"])?;
+    let unit =
+        moto.aws(&["organizations", "create-organizational-unit", "--parent-id", &root, "--name", "Workloads"])?;
     let unit = unit["OrganizationalUnit"]["Id"].as_str().context("unit")?.to_owned();
-    let created = moto.aws(&["organizations", "create-account", "--email", "a@example.com", "--account-name", "payments"])?;
+    let created =
+        moto.aws(&["organizations", "create-account", "--email", "a@example.com", "--account-name", "payments"])?;
     let account = created["CreateAccountStatus"]["AccountId"].as_str().context("account")?.to_owned();
     moto.aws(&[
-        "organizations", "move-account", "--account-id", &account, "--source-parent-id", &root, "--destination-parent-id", &unit,
+        "organizations",
+        "move-account",
+        "--account-id",
+        &account,
+        "--source-parent-id",
+        &root,
+        "--destination-parent-id",
+        &unit,
     ])?;
     moto.aws(&["securityhub", "enable-security-hub"])?;
     moto.import("S3.2", "FAILED")?;
@@ -164,7 +186,12 @@ async fn the_main_job_is_done_against_moto_too() -> Result<()> {
     let (id, original) = eventually("the policy", || async { moto.policy()?.context("none yet") }).await?;
     eventually("the attachment", || async {
         let targets = moto.aws(&["organizations", "list-targets-for-policy", "--policy-id", &id])?;
-        ensure!(targets["Targets"].as_array().is_some_and(|found| found.iter().any(|target| target["TargetId"] == unit.as_str())), "{targets}");
+        ensure!(
+            targets["Targets"]
+                .as_array()
+                .is_some_and(|found| found.iter().any(|target| target["TargetId"] == unit.as_str())),
+            "{targets}"
+        );
         Ok(())
     })
     .await?;

@@ -20,7 +20,10 @@ async fn settled(stand: &Stand) -> Result<()> {
 
 fn versions(objects: &[Value]) -> Vec<(String, String)> {
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-    objects.iter().map(|object| (text(&object["metadata"]["name"]), text(&object["metadata"]["resourceVersion"]))).collect()
+    objects
+        .iter()
+        .map(|object| (text(&object["metadata"]["name"]), text(&object["metadata"]["resourceVersion"])))
+        .collect()
 }
 
 #[tokio::test]
@@ -74,7 +77,11 @@ async fn without_a_checkpoint_what_was_published_stands_until_it_is_read_again()
     let operator = Operator::start(options).await?;
     stand.condition("cprof", "production", "DataComplete", "False", "Restarting").await?;
     let during = stand.get("cprof", "production").await?;
-    ensure!(during["status"]["checks"]["passed"].as_u64() > Some(0), "what was published is gone: {:#}", during["status"]);
+    ensure!(
+        during["status"]["checks"]["passed"].as_u64() > Some(0),
+        "what was published is gone: {:#}",
+        during["status"]
+    );
     ensure!(!operator.metrics().await?.contains("soc2_profile_checks{"), "posture metrics before everything is read");
     stand.sandbox.post("/settings", serde_json::json!({"latencyMs": 0})).await?;
     eventually("everything to be read again", || async {

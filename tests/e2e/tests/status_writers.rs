@@ -12,7 +12,9 @@ async fn feed_and_guardrails_write_one_organization_and_each_keeps_its_own() -> 
     stand.apply_samples().await?;
     stand.condition("awsorg", "acme", "GuardrailsInSync", "True", "InSync").await?;
     let object = stand.get("awsorg", "acme").await?;
-    for type_ in ["Ready", "OrganizationRead", "FindingsComplete", "AllAccountsAssigned", "CanEnforce", "GuardrailsInSync"] {
+    for type_ in
+        ["Ready", "OrganizationRead", "FindingsComplete", "AllAccountsAssigned", "CanEnforce", "GuardrailsInSync"]
+    {
         ensure!(condition_of(&object, type_).is_some(), "no {type_}: {:#}", object["status"]["conditions"]);
     }
 
@@ -22,14 +24,19 @@ async fn feed_and_guardrails_write_one_organization_and_each_keeps_its_own() -> 
         let account = json!({"id": id, "name": format!("new-{round}"), "path": "Sandbox"});
         stand.sandbox.post("/world/accounts", account).await?;
         let name = format!("foreign-{round}");
-        let deny = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Action":"iam:CreateUser","Resource":"*"}]}"#;
+        let deny =
+            r#"{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Action":"iam:CreateUser","Resource":"*"}]}"#;
         stand.sandbox.post("/world/policies", json!({"name": name, "content": deny})).await?;
         let total = object["status"]["accounts"]["total"].as_u64().context("accounts")? + round + 1;
         let policies = object["status"]["serviceControlPolicies"]["total"].as_u64().context("policies")? + round + 1;
         eventually("both numbers", || async {
             let now = stand.get("awsorg", "acme").await?;
             ensure!(now["status"]["accounts"]["total"] == total, "{:#}", now["status"]["accounts"]);
-            ensure!(now["status"]["serviceControlPolicies"]["total"] == policies, "{:#}", now["status"]["serviceControlPolicies"]);
+            ensure!(
+                now["status"]["serviceControlPolicies"]["total"] == policies,
+                "{:#}",
+                now["status"]["serviceControlPolicies"]
+            );
             for type_ in ["OrganizationRead", "FindingsComplete", "CanEnforce", "GuardrailsInSync"] {
                 ensure!(condition_of(&now, type_).is_some(), "{type_} was erased");
             }

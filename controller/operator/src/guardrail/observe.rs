@@ -11,9 +11,6 @@ use soc2_posture::organization::Organization;
 use crate::context::Context;
 use crate::select::guardrail_selection;
 
-/// Annotation that gives the policies of another cluster to this one.
-const TAKE_OVER: &str = "soc2-operator.dev/take-over";
-
 /// What one organization's sets are planned from, and the plan.
 pub struct Observed {
     /// The organization's object.
@@ -100,7 +97,12 @@ pub fn observe(context: &Context, name: &str) -> Result<Observed, Blocked> {
     let owner = Owner {
         owner_id: object.spec.owner_id.clone().unwrap_or_else(|| object.name_any()),
         cluster_id: context.cluster_id.clone(),
-        organization_id: organization.id.clone(),
+        // What was taken care of until now; the plan refuses another one.
+        organization_id: object
+            .status
+            .as_ref()
+            .and_then(|status| status.organization_id.clone())
+            .unwrap_or_else(|| organization.id.clone()),
     };
     let overlay = context.feeds.overlay(name, |overlay| overlay.over(&inventory));
     let settling = overlay.is_some();
@@ -118,7 +120,6 @@ pub fn observe(context: &Context, name: &str) -> Result<Observed, Blocked> {
         },
         reserved_slots: object.spec.guardrails.reserved_slots,
     });
-    tracing::debug!(organization = name, steps = plan.steps.len(), take_over = ?object.annotations().get(TAKE_OVER), "planned");
     Ok(Observed { object, organization, inventory, owner, plan, settling })
 }
 

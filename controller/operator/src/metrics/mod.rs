@@ -30,6 +30,11 @@ pub fn gauge(encoder: &mut DescriptorEncoder<'_>, name: &str, help: &str, series
         return Ok(());
     }
     let mut metric = encoder.encode_descriptor(name, help, None, MetricType::Gauge)?;
+    if let [(labels, value)] = series
+        && labels.is_empty()
+    {
+        return ConstGauge::new(*value).encode(metric);
+    }
     for (labels, value) in series {
         ConstGauge::new(*value).encode(metric.encode_family(labels)?)?;
     }

@@ -34,14 +34,13 @@ impl Collector for ProcessCollector {
             gauge(encoder, "process_open_fds", "Number of open file descriptors", &[(vec![], open as f64)])?;
         }
         if let Some((seconds, start)) = times() {
-            let mut metric = encoder.encode_descriptor(
+            let metric = encoder.encode_descriptor(
                 "process_cpu_seconds",
                 "Total user and system CPU time spent in seconds",
                 None,
                 MetricType::Counter,
             )?;
-            let no_labels: super::Labels = vec![];
-            ConstCounter::new(seconds).encode(metric.encode_family(&no_labels)?)?;
+            ConstCounter::new(seconds).encode(metric)?;
             gauge(
                 encoder,
                 "process_start_time_seconds",

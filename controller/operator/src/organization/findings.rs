@@ -34,7 +34,9 @@ pub fn fact(object: &AwsOrganization, feed: &FeedFacts, unattributed: Option<&st
     if feed.regions.is_empty()
         || (!incomplete.is_empty() && feed.regions.iter().all(|region| region.last_full_sweep.is_none()))
     {
-        let reason = if feed.restarting { "Restarting" } else { "Reading" };
+        let before = object.status.iter().flat_map(|status| &status.security_hub);
+        let again = feed.restarting && before.clone().any(|hub| hub.last_full_sweep.is_some());
+        let reason = if again { "Restarting" } else { "Reading" };
         return Fact::unknown(TYPE, reason, "findings are being read for the first time since the start");
     }
     if !incomplete.is_empty() {

@@ -15,6 +15,7 @@ use soc2_crds::AwsOrganization;
 use crate::context::Context;
 use crate::control::{Reconciler, jittered};
 use crate::error::Error;
+use crate::guardrail::observe;
 use crate::requested_at;
 
 /// The feed tells of changes; this is for what no one tells, such as deleted profiles.
@@ -48,8 +49,10 @@ impl Reconciler for OrganizationReconciler {
             // What was published stands.
             return Ok(Action::requeue(jittered(INTERVAL)));
         }
-        report::report(context, &object, &profiles).await?;
-        policies::report(context, &object).await?;
+        let observed = observe(context, &name);
+        let foreign = observed.as_ref().ok().and_then(|observed| observed.plan.foreign_cluster.clone());
+        report::report(context, &object, &profiles, foreign.as_deref()).await?;
+        policies::report(context, &object, &observed).await?;
         Ok(Action::requeue(jittered(INTERVAL)))
     }
 }

@@ -7,7 +7,7 @@ use soc2_guardrails::Plan;
 
 use crate::context::Context;
 use crate::error::Error;
-use crate::guardrail::{self, Blocked, Observed, observe};
+use crate::guardrail::{self, Blocked, Observed};
 use crate::kubernetes::conditions::Fact;
 use crate::kubernetes::status::{Desired, StatusWriter};
 
@@ -15,11 +15,14 @@ const FIELDS: &[&str] = &["serviceControlPolicies"];
 const CONDITIONS: &[&str] = &["CanEnforce", "GuardrailsInSync"];
 
 /// Says how the policies stand.
-pub async fn report(context: &Context, object: &AwsOrganization) -> Result<(), Error> {
+pub async fn report(
+    context: &Context,
+    object: &AwsOrganization,
+    observed: &Result<Observed, Blocked>,
+) -> Result<(), Error> {
     let name = object.name_any();
-    let observed = observe(context, &name);
     let live = serde_json::to_value(&object.status).unwrap_or_default();
-    if let Err(blocked) = &observed
+    if let Err(blocked) = observed
         && blocked.reason == "Reading"
         && object.status.as_ref().is_some_and(|status| status.service_control_policies.is_some())
     {
@@ -27,7 +30,7 @@ pub async fn report(context: &Context, object: &AwsOrganization) -> Result<(), E
         return Ok(());
     }
     let mut fields = Map::new();
-    if let Ok(observed) = &observed {
+    if let Ok(observed) = observed {
         fields.insert("serviceControlPolicies".to_owned(), json!(counts(observed)));
         let limit = observed.object.spec.limits.scp_max_per_target;
         context.published.organization(&name, |snapshot| {
@@ -37,7 +40,7 @@ pub async fn report(context: &Context, object: &AwsOrganization) -> Result<(), E
     } else if let Some(counts) = live.get("serviceControlPolicies").filter(|value| !value.is_null()) {
         fields.insert("serviceControlPolicies".to_owned(), counts.clone());
     }
-    let conditions = vec![can_enforce(context, object), in_sync(&observed)];
+    let conditions = vec![can_enforce(context, object), in_sync(observed)];
     let writer = StatusWriter::new(context.client.clone(), guardrail::MANAGER, FIELDS, CONDITIONS);
     writer.write(object, &live, &Desired { fields, conditions }, (context.now)()).await?;
     Ok(())

@@ -36,7 +36,12 @@ const CONDITIONS: &[&str] =
     &["Ready", "Stalled", "Reconciling", "OrganizationRead", "FindingsComplete", "AllAccountsAssigned"];
 
 /// Says what the feed found.
-pub async fn report(context: &Context, object: &AwsOrganization, profiles: &[ComplianceProfile]) -> Result<(), Error> {
+pub async fn report(
+    context: &Context,
+    object: &AwsOrganization,
+    profiles: &[ComplianceProfile],
+    foreign_cluster: Option<&str>,
+) -> Result<(), Error> {
     let name = object.name_any();
     let Some(view) = context.feeds.view(&name) else { return Ok(()) };
     let organization = view.world.read(|world| world.organization.clone());
@@ -59,15 +64,12 @@ pub async fn report(context: &Context, object: &AwsOrganization, profiles: &[Com
         // The feed has only just begun; what was published stands until it knows more.
         return Ok(());
     }
-    let twin = context.feeds.older_twin(&name);
-    let facts = facts(
-        object,
-        &view.facts,
-        organization.as_ref(),
-        assignment.as_ref(),
-        twin.as_deref(),
-        unattributed.as_deref(),
-    );
+    let mut facts = vec![
+        organization_read(&view.facts, organization.as_ref()),
+        findings::fact(object, &view.facts, unattributed.as_deref()),
+    ];
+    facts.extend(assignment.as_ref().map(Assignment::fact));
+    facts.extend(summary(&facts[0], stalled(context, &name, foreign_cluster)));
     let desired = Desired { fields: fields_of(&status), conditions: facts };
     let happenings = happenings(object, &desired.conditions);
     let writer = StatusWriter::new(context.client.clone(), MANAGER, FIELDS, CONDITIONS);
@@ -108,36 +110,32 @@ fn hub_status(region: &RegionFacts) -> SecurityHubStatus {
     }
 }
 
-fn facts(
-    object: &AwsOrganization,
-    feed: &FeedFacts,
-    organization: Option<&Organization>,
-    assignment: Option<&Assignment>,
-    twin: Option<&str>,
-    unattributed: Option<&str>,
-) -> Vec<Fact> {
-    let mut facts = vec![organization_read(feed, organization)];
-    facts.push(findings::fact(object, feed, unattributed));
-    if let Some(assignment) = assignment {
-        facts.push(assignment.fact());
-    }
-    if let Some(twin) = twin {
+/// Why a person has to do something before anything can go on: reason and message.
+fn stalled(context: &Context, name: &str, foreign_cluster: Option<&str>) -> Option<(&'static str, String)> {
+    if let Some(twin) = context.feeds.older_twin(name) {
         let message = format!("AwsOrganization {twin} is for the same organization and older; delete one of the two");
-        facts.push(Fact::no("Ready", "DuplicateOrganization", message.clone()));
-        facts.push(Fact::yes("Stalled", "DuplicateOrganization", message));
-        return facts;
+        return Some(("DuplicateOrganization", message));
     }
-    let read = &facts[0];
-    let ready = match read.status {
-        "True" => Fact::yes("Ready", "Reconciled", "AWS is read; FindingsComplete says how completely"),
-        "False" => Fact::no("Ready", &read.reason, read.message.clone()),
-        _ => Fact::unknown("Ready", &read.reason, read.message.clone()),
-    };
-    if read.status == "Unknown" {
-        facts.push(Fact::yes("Reconciling", "Reading", read.message.clone()));
+    let cluster = foreign_cluster?;
+    let message = format!(
+        "policies with our owner id carry the tag of cluster {cluster}: nothing is written; choose another ownerId, or remove that cluster's policies"
+    );
+    Some(("OwnedByOtherCluster", message))
+}
+
+/// `Ready`, and `Reconciling` or `Stalled` while true.
+fn summary(read: &Fact, stalled: Option<(&'static str, String)>) -> Vec<Fact> {
+    if let Some((reason, message)) = stalled {
+        return vec![Fact::no("Ready", reason, message.clone()), Fact::yes("Stalled", reason, message)];
     }
-    facts.push(ready);
-    facts
+    match read.status {
+        "True" => vec![Fact::yes("Ready", "Reconciled", "AWS is read; FindingsComplete says how completely")],
+        "False" => vec![Fact::no("Ready", &read.reason, read.message.clone())],
+        _ => vec![
+            Fact::unknown("Ready", &read.reason, read.message.clone()),
+            Fact::yes("Reconciling", "Reading", read.message.clone()),
+        ],
+    }
 }
 
 fn organization_read(feed: &FeedFacts, organization: Option<&Organization>) -> Fact {

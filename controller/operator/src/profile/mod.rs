@@ -49,7 +49,7 @@ impl Reconciler for ProfileReconciler {
             context.feeds.touch(&profile.spec.organization_ref.name);
         }
         let now = (context.now)();
-        let observed = match observe::observe(context, &profile, now) {
+        let observed = match observe::observe(context, &profile, self.working.has_assessed(&profile), now) {
             Ok(observed) => observed,
             Err(waiting) => {
                 report::waiting(context, &profile, &waiting, now).await?;

@@ -51,11 +51,17 @@ impl Waiting {
     }
 }
 
-/// What the profile is assessed from.
+/// What the profile is assessed from. What a former process published may have to stand for a while; `own_work` says that
+/// what is published is this one's.
 ///
 /// # Errors
 /// When it must not be assessed yet.
-pub fn observe(context: &Context, profile: &ComplianceProfile, now: Timestamp) -> Result<Observed, Waiting> {
+pub fn observe(
+    context: &Context,
+    profile: &ComplianceProfile,
+    own_work: bool,
+    now: Timestamp,
+) -> Result<Observed, Waiting> {
     let name = &profile.spec.organization_ref.name;
     let object = context.stores.organization(name).ok_or_else(|| {
         let message =
@@ -66,7 +72,7 @@ pub fn observe(context: &Context, profile: &ComplianceProfile, now: Timestamp) -
         let message = format!("AwsOrganization {name} is a duplicate of {other}; refer to that one");
         return Err(Waiting::nothing("DuplicateOrganization", message));
     }
-    let published = published_until(profile);
+    let published = if own_work { None } else { published_until(profile) };
     let Some(view) = context.feeds.view(name) else {
         if object.spec.suspend {
             return Err(Waiting::Stands { message: format!("AwsOrganization {name} is suspended") });

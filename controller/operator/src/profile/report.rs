@@ -53,8 +53,11 @@ pub async fn assessed(
     let mut facts: Vec<Fact> = found.conditions.iter().map(fact).collect();
     facts.push(Fact::yes("Ready", "Assessed", "the accounts are assessed; Compliant says how they stand"));
     let mut happenings = transitions(profile, &facts);
+    let first = still_reading(profile);
     let snapshot = std::sync::Arc::new(ProfileSnapshot { organization, metrics: found.metrics });
-    if let Some(before) = context.published.profile(&name, std::sync::Arc::clone(&snapshot)) {
+    if let Some(before) = context.published.profile(&name, std::sync::Arc::clone(&snapshot))
+        && !first
+    {
         happenings.extend(controls_changed(&before.metrics, &snapshot.metrics));
     }
     write(context, profile, found.status, facts, now).await?;
@@ -168,12 +171,21 @@ async fn write(
     Ok(())
 }
 
+/// Whether what stands is not an assessment of what was completely read: then what follows is the first one.
+fn still_reading(profile: &ComplianceProfile) -> bool {
+    let before = profile.status.as_ref().map(|status| status.conditions.as_slice()).unwrap_or_default();
+    let has = |type_: &str, reasons: &[&str]| {
+        before.iter().any(|condition| condition.type_ == type_ && reasons.contains(&condition.reason.as_str()))
+    };
+    !has("Ready", &["Assessed"]) || has("DataComplete", &["SweepIncomplete", "Reading", "Restarting"])
+}
+
 /// One event for each condition that changed; none at the first assessment.
 fn transitions(profile: &ComplianceProfile, facts: &[Fact]) -> Vec<Happening> {
-    let before = profile.status.as_ref().map(|status| status.conditions.as_slice()).unwrap_or_default();
-    if !before.iter().any(|condition| condition.type_ == "Ready" && condition.reason == "Assessed") {
+    if still_reading(profile) {
         return Vec::new();
     }
+    let before = profile.status.as_ref().map(|status| status.conditions.as_slice()).unwrap_or_default();
     facts
         .iter()
         .filter(|fact| fact.type_ != "Ready")

@@ -57,6 +57,13 @@ impl Working {
         Self { entries: Mutex::new(entries) }
     }
 
+    /// Whether this process has assessed the profile; what was published before was another's work.
+    #[must_use]
+    pub fn has_assessed(&self, profile: &ComplianceProfile) -> bool {
+        let uid = profile.uid().unwrap_or_default();
+        self.lock().get(&profile.name_any()).is_some_and(|entry| entry.assessment.is_some() && entry.uid == uid)
+    }
+
     /// Assesses a profile.
     ///
     /// # Errors

@@ -149,7 +149,8 @@ Everything keeps running until Ctrl-C. In another terminal:
   curl -s {metrics}/readyz
 
   # The AWS CLI against the stand-in, as an administrator of the organization:
-  export AWS_ENDPOINT_URL={aws} AWS_ACCESS_KEY_ID=111111111111 AWS_SECRET_ACCESS_KEY=x AWS_REGION=us-east-1
+  export AWS_ENDPOINT_URL={aws} AWS_DEFAULT_REGION=us-east-1
+  export AWS_ACCESS_KEY_ID=AKIASANDBOXCLOUDSEC0 AWS_SECRET_ACCESS_KEY=any
   aws organizations list-accounts
   aws organizations list-policies --filter SERVICE_CONTROL_POLICY
   aws organizations detach-policy --policy-id p-... --target-id ou-...    # and see it attached again

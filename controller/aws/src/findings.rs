@@ -1,0 +1,152 @@
+//! Queries for findings as `GetFindings` takes them, and findings as it gives them.
+
+use aws_sdk_securityhub::types::{
+    AwsSecurityFinding, AwsSecurityFindingFilters, Compliance, DateFilter, RecordState, Resource, SortCriterion,
+    SortOrder, StringFilter, StringFilterComparison, WorkflowStatus,
+};
+use jiff::Timestamp;
+use soc2_posture::finding::Finding;
+
+use crate::traits::FindingsQuery;
+
+/// `GetFindings` refuses a date filter with a start alone, and a token is good only for the very same filters: an end that never changes.
+const END_OF_TIME: &str = "2100-01-01T00:00:00.000Z";
+
+/// The filters, exactly as the query says.
+pub(crate) fn filters(query: &FindingsQuery) -> AwsSecurityFindingFilters {
+    let accounts: Vec<String> = query.accounts.iter().map(ToString::to_string).collect();
+    let suppressed = |word: &str| if query.suppressed { equals(&[word.to_owned()]) } else { None };
+    AwsSecurityFindingFilters::builder()
+        .set_aws_account_id(equals(&accounts))
+        .set_product_arn(equals(&query.product_arns))
+        .set_region(equals(&query.regions))
+        .set_compliance_security_control_id(equals(&query.controls))
+        .set_updated_at(query.updated_from.map(since))
+        .set_workflow_status(suppressed(WorkflowStatus::Suppressed.as_str()))
+        .set_record_state(suppressed(RecordState::Active.as_str()))
+        .build()
+}
+
+fn equals(values: &[String]) -> Option<Vec<StringFilter>> {
+    let equal =
+        |value: &String| StringFilter::builder().value(value).comparison(StringFilterComparison::Equals).build();
+    Some(values.iter().map(equal).collect()).filter(|filters: &Vec<_>| !filters.is_empty())
+}
+
+fn since(start: Timestamp) -> Vec<DateFilter> {
+    vec![DateFilter::builder().start(format!("{start:.3}")).end(END_OF_TIME).build()]
+}
+
+/// What changes while pages are read comes to the front and pushes the rest back: it is seen again in a later reading, and nothing is skipped.
+pub(crate) fn newest_first() -> Vec<SortCriterion> {
+    let by = |field: &str, order| SortCriterion::builder().field(field).sort_order(order).build();
+    vec![by("UpdatedAt", SortOrder::Descending), by("Id", SortOrder::Ascending)]
+}
+
+/// What matters of a finding. The rest, much more, is dropped.
+pub(crate) fn finding(found: AwsSecurityFinding) -> Finding {
+    let AwsSecurityFinding {
+        id,
+        product_arn,
+        aws_account_id,
+        region,
+        updated_at,
+        resources,
+        compliance,
+        workflow,
+        record_state,
+        ..
+    } = found;
+    let (control_id, status, status_reason) = compliance.map_or((None, None, None), |compliance| {
+        let Compliance { security_control_id, status, status_reasons, .. } = compliance;
+        let reason = status_reasons.into_iter().flatten().next().and_then(|reason| reason.reason_code);
+        (security_control_id, status, reason)
+    });
+    let resource = resources.into_iter().flatten().next();
+    let (resource_type, resource_id) = resource.map_or((None, None), |Resource { r#type, id, .. }| (r#type, id));
+    let product_arn = product_arn.unwrap_or_default();
+    Finding {
+        id: id.unwrap_or_default(),
+        account_id: aws_account_id.unwrap_or_default(),
+        region: region.filter(|region| !region.is_empty()).unwrap_or_else(|| region_of(&product_arn)),
+        product_arn,
+        control_id,
+        compliance: status.map(|status| status.as_str().to_owned()),
+        status_reason,
+        workflow: workflow.and_then(|workflow| workflow.status).map(|status| status.as_str().to_owned()),
+        record_state: record_state.map(|state| state.as_str().to_owned()),
+        updated_at,
+        resource_type,
+        resource_id,
+    }
+}
+
+fn region_of(arn: &str) -> String {
+    arn.split(':').nth(3).unwrap_or_default().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use aws_sdk_securityhub::types::{ComplianceStatus, StatusReason, Workflow};
+
+    use super::*;
+
+    #[test]
+    fn filters_say_what_the_query_says() {
+        assert_eq!(filters(&FindingsQuery::default()), AwsSecurityFindingFilters::builder().build());
+
+        let query = FindingsQuery {
+            accounts: vec!["000000000042".parse().expect("an account id")],
+            regions: vec!["eu-west-1".to_owned(), "eu-central-1".to_owned()],
+            updated_from: Some("2026-11-22T01:02:03.004567Z".parse().expect("a time")),
+            suppressed: true,
+            ..FindingsQuery::default()
+        };
+        let filters = filters(&query);
+        assert_eq!(filters.aws_account_id()[0].value(), Some("000000000042"));
+        assert_eq!(filters.region().len(), 2);
+        assert_eq!(filters.updated_at()[0].start(), Some("2026-11-22T01:02:03.004Z"));
+        assert_eq!(filters.updated_at()[0].end(), Some(END_OF_TIME));
+        assert_eq!(filters.workflow_status()[0].value(), Some("SUPPRESSED"));
+        assert_eq!(filters.record_state()[0].value(), Some("ACTIVE"));
+        assert!(filters.product_arn.is_none() && filters.compliance_security_control_id.is_none());
+    }
+
+    #[test]
+    fn what_matters_of_a_finding_is_kept() {
+        let reason = |code: &str| StatusReason::builder().reason_code(code).build();
+        let resource = |id: &str| Resource::builder().r#type("AwsS3Bucket").id(id).build();
+        let compliance = Compliance::builder()
+            .status(ComplianceStatus::Warning)
+            .security_control_id("S3.1")
+            .status_reasons(reason("FIRST"))
+            .status_reasons(reason("SECOND"));
+        let found = AwsSecurityFinding::builder()
+            .id("f1")
+            .product_arn("arn:aws:securityhub:eu-west-1::product/aws/securityhub")
+            .aws_account_id("222222222222")
+            .updated_at("2026-11-22T00:00:00Z")
+            .compliance(compliance.build())
+            .workflow(Workflow::builder().status(WorkflowStatus::Suppressed).build())
+            .record_state(RecordState::Archived)
+            .resources(resource("arn:aws:s3:::a"))
+            .resources(resource("arn:aws:s3:::b"));
+        let some = |text: &str| Some(text.to_owned());
+        let expected = Finding {
+            id: "f1".to_owned(),
+            product_arn: "arn:aws:securityhub:eu-west-1::product/aws/securityhub".to_owned(),
+            account_id: "222222222222".to_owned(),
+            region: "eu-west-1".to_owned(),
+            control_id: some("S3.1"),
+            compliance: some("WARNING"),
+            status_reason: some("FIRST"),
+            workflow: some("SUPPRESSED"),
+            record_state: some("ARCHIVED"),
+            updated_at: some("2026-11-22T00:00:00Z"),
+            resource_type: some("AwsS3Bucket"),
+            resource_id: some("arn:aws:s3:::a"),
+        };
+        assert_eq!(finding(found.build()), expected);
+        assert_eq!(finding(AwsSecurityFinding::builder().build()), Finding::default());
+    }
+}

@@ -1,0 +1,35 @@
+//! AWS as the operator sees it: traits named for what they give, and their adapters on the AWS SDK.
+//!
+//! `SdkAws::connect` opens AWS. Behind it, from the outside in: an adapter for each trait (`directory` with `walk` and `tree`, `policies`,
+//! `security_hub` with `findings`); `caller`, through which every call goes: credentials (`session`), a place in the rate limiter's queue
+//! (`limiter`), the guard's permission if it writes, one attempt, and again where that can help; `explain`, which makes of a failed attempt
+//! an error that a person can act on; `metrics`, which the SDK calls around each attempt.
+
+mod caller;
+mod core;
+mod directory;
+pub mod error;
+mod explain;
+mod fault;
+mod findings;
+mod identity;
+mod limiter;
+#[cfg(test)]
+mod loop_tests;
+mod metrics;
+mod pages;
+mod policies;
+mod rates;
+mod sdk;
+mod security_hub;
+mod session;
+mod settings;
+pub mod traits;
+mod tree;
+mod walk;
+
+pub use error::{AwsError, ErrorClass};
+pub use metrics::AwsMetrics;
+pub use sdk::SdkAws;
+pub use settings::Settings;
+pub use traits::*;
