@@ -64,7 +64,7 @@ async fn drift_is_reverted_whether_edited_detached_or_deleted() -> Result<()> {
     stand.sandbox.delete(&format!("/world/policies/{id}")).await?;
     same_again(&stand, &original).await?;
 
-    stand.condition("grset", "leave-org", "InSync", "True", "InSync").await?;
+    stand.condition("grset", "leave-org", "InSync", "True", "InSync").await.with_context(|| operator.log())?;
     let reverted = eventually("three reverts in the status", || async {
         let set = stand.get("grset", "leave-org").await?;
         let count = set["status"]["baselines"][0]["driftReverted"].as_u64().unwrap_or_default();

@@ -71,6 +71,7 @@ async fn the_tables_and_events_and_metrics_are_what_a_person_expects() -> Result
     stand.apply_samples().await?;
     stand.condition("cprof", "production", "Ready", "True", "Assessed").await?;
     stand.condition("grset", "leave-org", "InSync", "True", "InSync").await?;
+    stand.condition("awsorg", "acme", "FindingsComplete", "True", "Complete").await?;
     let table = stand.kubectl(&["get", "cprof"]).await?;
     let header = table.lines().next().unwrap_or_default();
     for column in ["NAME", "ORGANIZATION", "ACCOUNTS", "COMPLIANT", "PASSED", "FAILED", "UNKNOWN", "WAIVED", "ASSESSED"]

@@ -97,7 +97,7 @@ impl<'a> Work<'a> {
             Step::Create { policy, .. } => self.create(policy).await,
             Step::Update { id, policy, .. } => {
                 self.writer.update_policy(id, &new_policy(policy), &self.guard).await?;
-                self.remember(id, policy);
+                self.remember(id, policy, false);
                 Ok(())
             }
             Step::Attach { policy, target, .. } => {
@@ -117,7 +117,7 @@ impl<'a> Work<'a> {
             Err(error) => return Err(error),
         };
         self.created.insert(policy.name.clone(), id.clone());
-        self.remember(&id, policy);
+        self.remember(&id, policy, true);
         Ok(())
     }
 
@@ -146,7 +146,7 @@ impl<'a> Work<'a> {
         }
     }
 
-    fn remember(&self, id: &str, policy: &PolicyBody) {
+    fn remember(&self, id: &str, policy: &PolicyBody, created: bool) {
         let policy = Policy {
             name: policy.name.clone(),
             aws_managed: false,
@@ -155,7 +155,7 @@ impl<'a> Work<'a> {
             tags: self.observed.policy(id).map_or_else(|| policy.tags.clone(), |found| found.tags.clone()),
             targets: std::collections::BTreeSet::new(),
         };
-        self.push(Effect::Policy { id: id.to_owned(), policy });
+        self.push(Effect::Policy { id: id.to_owned(), policy, created });
     }
 
     fn push(&self, effect: Effect) {

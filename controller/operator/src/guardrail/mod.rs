@@ -26,7 +26,7 @@ pub use report::{MANAGER, SetSnapshot};
 /// When nothing happens, a set is looked at this often; drift is found when the feed reads the policies.
 const IDLE: Duration = Duration::from_mins(5);
 /// What was written is not readable at once.
-const AFTER_WRITES: Duration = Duration::from_secs(2);
+const AFTER_WRITES: Duration = Duration::from_secs(3);
 /// What failed is tried again.
 const AFTER_FAILURE: Duration = Duration::from_secs(15);
 
@@ -64,7 +64,11 @@ impl Reconciler for GuardrailReconciler {
         }
         let enacted = enact::enact(context, &observed, &plan).await;
         report::report(context, &set, &observed, &plan, &enacted).await?;
-        Ok(Action::requeue(next(&plan, &enacted)))
+        if observed.settling {
+            // The feed's own interval is too long to wait for.
+            context.feeds.request_policies(&set.spec.organization_ref.name);
+        }
+        Ok(Action::requeue(next(&plan, &enacted, observed.settling)))
     }
 }
 
@@ -72,9 +76,11 @@ fn may_enact(plan: &SetPlan) -> bool {
     plan.mode == Mode::Enforce && plan.refused.is_none() && !plan.steps.is_empty()
 }
 
-fn next(plan: &SetPlan, enacted: &enact::Enacted) -> Duration {
+fn next(plan: &SetPlan, enacted: &enact::Enacted, settling: bool) -> Duration {
     if enacted.error.is_some() || enacted.held.is_some() {
         jittered(AFTER_FAILURE)
+    } else if settling {
+        AFTER_WRITES
     } else if plan.in_sync && enacted.done.is_empty() {
         jittered(IDLE)
     } else if plan.mode == Mode::Enforce && plan.refused.is_none() {

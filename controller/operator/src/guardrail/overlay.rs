@@ -3,6 +3,7 @@
 //! AWS is eventually consistent: right after a write, a reading may still be the old one. Planning on it would write the
 //! same again. So each write is laid over the readings until one shows it, or until it should have long since.
 
+use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use soc2_guardrails::{Policy, PolicyInventory};
@@ -19,6 +20,8 @@ pub enum Effect {
         id: String,
         /// What it is now; `targets` means nothing here.
         policy: Policy,
+        /// Whether the write made it: then readings may not have it yet. One that was there before and is not now is gone.
+        created: bool,
     },
     /// The policy is attached.
     Attached {
@@ -27,6 +30,21 @@ pub enum Effect {
         /// Where.
         target: String,
     },
+}
+
+impl Effect {
+    fn id(&self) -> &str {
+        match self {
+            Self::Policy { id, .. } | Self::Attached { id, .. } => id,
+        }
+    }
+
+    fn creates(&self) -> Option<String> {
+        match self {
+            Self::Policy { id, created: true, .. } => Some(id.clone()),
+            _ => None,
+        }
+    }
 }
 
 /// Writes that no reading has shown yet.
@@ -51,6 +69,9 @@ impl Overlay {
     /// Gives `None` when there is nothing to lay.
     pub fn over(&mut self, reading: &PolicyInventory) -> Option<PolicyInventory> {
         self.entries.retain(|(at, effect)| at.elapsed() < PATIENCE && !shows(reading, effect));
+        let new: BTreeSet<String> = self.entries.iter().filter_map(|(_, effect)| effect.creates()).collect();
+        // What was written to a policy that is gone will never show.
+        self.entries.retain(|(_, effect)| reading.policies.contains_key(effect.id()) || new.contains(effect.id()));
         if self.entries.is_empty() {
             return None;
         }
@@ -64,7 +85,7 @@ impl Overlay {
 
 fn shows(reading: &PolicyInventory, effect: &Effect) -> bool {
     match effect {
-        Effect::Policy { id, policy } => reading.policies.get(id).is_some_and(|found| {
+        Effect::Policy { id, policy, .. } => reading.policies.get(id).is_some_and(|found| {
             found.name == policy.name && found.content == policy.content && found.tags == policy.tags
         }),
         Effect::Attached { id, target } => reading.policies.get(id).is_some_and(|found| found.targets.contains(target)),
@@ -73,7 +94,7 @@ fn shows(reading: &PolicyInventory, effect: &Effect) -> bool {
 
 fn lay(inventory: &mut PolicyInventory, effect: &Effect) {
     match effect {
-        Effect::Policy { id, policy } => {
+        Effect::Policy { id, policy, .. } => {
             let targets = inventory.policies.get(id).map(|found| found.targets.clone()).unwrap_or_default();
             inventory.policies.insert(id.clone(), Policy { targets, ..policy.clone() });
         }
@@ -96,7 +117,7 @@ mod tests {
     #[test]
     fn a_write_is_laid_over_until_a_reading_shows_it() {
         let mut overlay = Overlay::default();
-        overlay.push(Effect::Policy { id: "p-1".to_owned(), policy: policy("{}") });
+        overlay.push(Effect::Policy { id: "p-1".to_owned(), policy: policy("{}"), created: true });
         overlay.push(Effect::Attached { id: "p-1".to_owned(), target: "ou-1".to_owned() });
 
         let old = PolicyInventory::default();
@@ -113,9 +134,17 @@ mod tests {
     }
 
     #[test]
+    fn what_was_written_to_a_policy_that_was_deleted_since_is_forgotten() {
+        let mut overlay = Overlay::default();
+        overlay.push(Effect::Policy { id: "p-1".to_owned(), policy: policy("{}"), created: false });
+        overlay.push(Effect::Attached { id: "p-1".to_owned(), target: "ou-1".to_owned() });
+        assert!(overlay.over(&PolicyInventory::default()).is_none());
+    }
+
+    #[test]
     fn once_shown_a_later_edit_is_not_masked() {
         let mut overlay = Overlay::default();
-        overlay.push(Effect::Policy { id: "p-1".to_owned(), policy: policy("{}") });
+        overlay.push(Effect::Policy { id: "p-1".to_owned(), policy: policy("{}"), created: true });
         let mut reading = PolicyInventory::default();
         reading.policies.insert("p-1".to_owned(), policy("{}"));
         assert!(overlay.over(&reading).is_none());
