@@ -126,8 +126,15 @@ async fn security_hub_not_enabled_or_a_region_without_source_is_unknown_with_its
         ])
         .await?;
     says(&stand, "awsorg", "acme", ("FindingsComplete", "False", "RegionNotLinked"), &["ap-south-1", "link"]).await?;
-    stand.condition("cprof", "production", "DataComplete", "False", "RegionNotCovered").await?;
-    Ok(())
+    says(&stand, "cprof", "production", ("CoverageComplete", "False", ""), &["required Region", "link"]).await?;
+    eventually("the checks to be unknown", || async {
+        let posture = stand.list("apos").await?;
+        let posture = posture.iter().find(|posture| posture["account"]["name"] == "payments-prod");
+        let reasons = posture.map(|posture| posture["unknown"].to_string()).unwrap_or_default();
+        ensure!(reasons.contains("RegionNotCovered"), "{reasons}");
+        Ok(())
+    })
+    .await
 }
 
 #[tokio::test]

@@ -95,6 +95,10 @@ pub fn observe(
             return Err(Waiting::Stands { message });
         }
     }
+    let policies_to_come = view.facts.inventory.is_none() && view.facts.policies == Reading::default();
+    if stands && policies_to_come && !profile.spec.guardrails.required.is_empty() {
+        return Err(Waiting::Quiet);
+    }
     let protection = protections(context, profile, &organization, &view.facts);
     Ok(Observed { object, view, protection })
 }
@@ -127,10 +131,8 @@ fn swept(profile: &ComplianceProfile, organization: &Organization, facts: &FeedF
         .into_iter()
         .filter(|id| organization.accounts.get(id).is_some_and(|account| account.state == AccountState::Active))
         .collect();
-    // Accounts that no source serves can never be read again; they must not hold the rest.
-    let reachable = facts.regions.iter().any(|region| region.shards_complete < region.shards);
-    let done = active.iter().filter(|id| facts.swept.contains(id)).count();
-    if reachable { (done, active.len()) } else { (active.len(), active.len()) }
+    // Accounts that no source serves are never swept; but when all that can be read is read, the feed restarts no more.
+    (active.iter().filter(|id| facts.swept.contains(id)).count(), active.len())
 }
 
 fn protections(
