@@ -41,8 +41,8 @@ fn not_rewritten(before: &[Value], after: &[Value]) -> Result<()> {
 async fn with_a_checkpoint_no_posture_changes_and_two_calls_per_region_are_made() -> Result<()> {
     let stand = Stand::start().await?;
     // Long intervals: every call after the restart belongs to the restart.
-    let organization = e2e::binaries::read("docs/samples/organization.yaml")?
-        .replace("findingsInterval: 10s", "findingsInterval: 1h")
+    let organization = Stand::hasty_organization()?
+        .replace("findingsInterval: 5s", "findingsInterval: 1h")
         .replace("fullSweepInterval: 10m", "fullSweepInterval: 12h");
     stand.plane.apply_yaml(&organization).await?;
     stand.apply_file("docs/samples/profile.yaml").await?;
