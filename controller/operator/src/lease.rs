@@ -79,7 +79,7 @@ impl LeaseHolder {
             match tokio::time::timeout(retry, self.step(&mut observed)).await {
                 Ok(Ok(leadership)) => self.publish(leadership),
                 Ok(Err(error)) => {
-                    tracing::warn!(%error, lease = %self.config.name, "the Lease could not be read or renewed")
+                    tracing::warn!(%error, lease = %self.config.name, "the Lease could not be read or renewed");
                 }
                 Err(_) => tracing::warn!(lease = %self.config.name, "the Lease could not be renewed in time"),
             }

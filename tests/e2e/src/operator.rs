@@ -48,7 +48,7 @@ impl Operator {
     /// When it ends instead; the error shows the end of the log.
     pub async fn start(options: OperatorOptions) -> Result<Self> {
         let log = options.logs.join("soc2-operator.log");
-        let before = std::fs::metadata(&log).map(|found| found.len()).unwrap_or(0);
+        let before = std::fs::metadata(&log).map_or(0, |found| found.len());
         let watchdog = Watchdog::spawn(&options.logs)?;
         let mut server = Server::spawn("soc2-operator", command(&options)?, &options.logs, &watchdog)?;
         let address = loop {

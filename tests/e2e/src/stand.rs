@@ -84,7 +84,7 @@ impl Stand {
         Ok(())
     }
 
-    /// The sample of an organization, with a higher rate of GetFindings: tests have no time to be polite.
+    /// The sample of an organization, with a higher rate of `GetFindings`: tests have no time to be polite.
     ///
     /// # Errors
     /// When there is no such file.

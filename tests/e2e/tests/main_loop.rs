@@ -120,7 +120,8 @@ async fn the_tables_and_events_and_metrics_are_what_a_person_expects() -> Result
     stand.kubectl(&["delete", "cprof", "baseline"]).await?;
     eventually("the series of the profile to go", || async {
         let page = operator.metrics().await?;
-        if page.contains("profile=\"baseline\"") { bail!("still there") } else { Ok(()) }
+        ensure!(!page.contains("profile=\"baseline\""), "still there");
+        Ok(())
     })
     .await?;
     let log = operator.log();

@@ -118,11 +118,8 @@ async fn control_state(plane: &ControlPlane, control: &str) -> Result<&'static s
     })
 }
 
-#[tokio::test]
-async fn the_main_job_is_done_against_moto_too() -> Result<()> {
-    let dir = tempfile::tempdir()?;
-    let logs = dir.path().join("logs");
-    let moto = Moto::start(&logs).await?;
+/// What an administrator sets up: an organization with one unit and account, Security Hub with two findings.
+fn set_up(moto: &Moto) -> Result<String> {
     moto.aws(&["organizations", "create-organization", "--feature-set", "ALL"])?;
     let root = moto.aws(&["organizations", "list-roots"])?["Roots"][0]["Id"].as_str().context("root")?.to_owned();
     moto.aws(&["organizations", "enable-policy-type", "--root-id", &root, "--policy-type", "SERVICE_CONTROL_POLICY"])?;
@@ -132,20 +129,50 @@ async fn the_main_job_is_done_against_moto_too() -> Result<()> {
     let created =
         moto.aws(&["organizations", "create-account", "--email", "a@example.com", "--account-name", "payments"])?;
     let account = created["CreateAccountStatus"]["AccountId"].as_str().context("account")?.to_owned();
-    moto.aws(&[
-        "organizations",
-        "move-account",
-        "--account-id",
-        &account,
-        "--source-parent-id",
-        &root,
-        "--destination-parent-id",
-        &unit,
-    ])?;
+    let (from, to) = (["--source-parent-id", &root], ["--destination-parent-id", &unit]);
+    let moved = ["organizations", "move-account", "--account-id", &account];
+    moto.aws(&[&moved[..], &from[..], &to[..]].concat())?;
     moto.aws(&["securityhub", "enable-security-hub"])?;
     moto.import("S3.2", "FAILED")?;
     moto.import("S3.3", "PASSED")?;
+    Ok(unit)
+}
 
+/// Waits until the policy is attached to the unit.
+async fn attached(moto: &Moto, policy: &str, unit: &str) -> Result<()> {
+    eventually("the attachment", || async {
+        let targets = moto.aws(&["organizations", "list-targets-for-policy", "--policy-id", policy])?;
+        let found =
+            targets["Targets"].as_array().is_some_and(|found| found.iter().any(|target| target["TargetId"] == unit));
+        ensure!(found, "{targets}");
+        Ok(())
+    })
+    .await
+}
+
+/// The organization is read, findings become posture.
+async fn read_and_assessed(plane: &ControlPlane) -> Result<()> {
+    eventually("the organization to be read", || async {
+        let output = plane.kubectl(["get", "awsorg", "moto", "-o", "json"]).await?;
+        let object: Value = serde_json::from_slice(&output.stdout)?;
+        let read = condition_of(&object, "OrganizationRead").context("not yet")?;
+        ensure!(read["status"] == "True" && object["status"]["accounts"]["active"] == 2, "{:#}", object["status"]);
+        Ok(())
+    })
+    .await?;
+    eventually("S3.2 to fail and S3.3 to pass", || async {
+        let states = (control_state(plane, "S3.2").await?, control_state(plane, "S3.3").await?);
+        if states == ("Failed", "Passed") { Ok(()) } else { bail!("{states:?}") }
+    })
+    .await
+}
+
+#[tokio::test]
+async fn the_main_job_is_done_against_moto_too() -> Result<()> {
+    let dir = tempfile::tempdir()?;
+    let logs = dir.path().join("logs");
+    let moto = Moto::start(&logs).await?;
+    let unit = set_up(&moto)?;
     let plane = ControlPlane::start().await?;
     install(&plane).await?;
     let operator = Operator::start(OperatorOptions {
@@ -161,40 +188,11 @@ async fn the_main_job_is_done_against_moto_too() -> Result<()> {
     for object in objects() {
         plane.apply_yaml(&object.to_string()).await?;
     }
+    read_and_assessed(&plane).await.with_context(|| operator.log())?;
 
-    // The organization is read, findings become posture.
-    let get = async |kind: &str, name: &str| -> Result<Value> {
-        let output = plane.kubectl(["get", kind, name, "-o", "json"]).await?;
-        Ok(serde_json::from_slice(&output.stdout)?)
-    };
-    eventually("the organization to be read", || async {
-        let object = get("awsorg", "moto").await?;
-        let read = condition_of(&object, "OrganizationRead").context("not yet")?;
-        ensure!(read["status"] == "True" && object["status"]["accounts"]["active"] == 2, "{:#}", object["status"]);
-        Ok(())
-    })
-    .await
-    .with_context(|| operator.log())?;
-    eventually("S3.2 to fail and S3.3 to pass", || async {
-        let states = (control_state(&plane, "S3.2").await?, control_state(&plane, "S3.3").await?);
-        if states == ("Failed", "Passed") { Ok(()) } else { bail!("{states:?}") }
-    })
-    .await
-    .with_context(|| operator.log())?;
-
-    // The guardrail is created, attached, and put back when somebody edits it.
+    // The guardrail is created, attached, and put back when somebody edits or detaches it.
     let (id, original) = eventually("the policy", || async { moto.policy()?.context("none yet") }).await?;
-    eventually("the attachment", || async {
-        let targets = moto.aws(&["organizations", "list-targets-for-policy", "--policy-id", &id])?;
-        ensure!(
-            targets["Targets"]
-                .as_array()
-                .is_some_and(|found| found.iter().any(|target| target["TargetId"] == unit.as_str())),
-            "{targets}"
-        );
-        Ok(())
-    })
-    .await?;
+    attached(&moto, &id, &unit).await?;
     let weak = r#"{"Version":"2012-10-17","Statement":[]}"#;
     moto.aws(&["organizations", "update-policy", "--policy-id", &id, "--content", weak])?;
     eventually("the content to be put back", || async {
@@ -204,11 +202,5 @@ async fn the_main_job_is_done_against_moto_too() -> Result<()> {
     .await
     .with_context(|| operator.log())?;
     moto.aws(&["organizations", "detach-policy", "--policy-id", &id, "--target-id", &unit])?;
-    eventually("the attachment to be back", || async {
-        let targets = moto.aws(&["organizations", "list-targets-for-policy", "--policy-id", &id])?;
-        ensure!(targets["Targets"].as_array().is_some_and(|found| !found.is_empty()), "{targets}");
-        Ok(())
-    })
-    .await?;
-    Ok(())
+    attached(&moto, &id, &unit).await
 }

@@ -116,32 +116,12 @@ impl StateCollector {
                 let labels = with(with(organization(&name), "source", &region.source), "region", &region.region);
                 timestamps.extend(region.complete_at.map(|at| (labels, at.as_second() as f64)));
             }
-            findings.extend(self.findings(&name, &view));
+            findings.extend(findings_of(&name, &view));
         }
         gauge(encoder, "organization_accounts", "Active accounts, in a profile or not", &accounts)?;
         let help = "Time of the newest complete reading of findings";
         gauge(encoder, "data_timestamp_seconds", help, &timestamps)?;
         gauge(encoder, "findings", "Findings of Security Hub controls in the index", &findings)
-    }
-
-    fn findings(&self, name: &str, view: &crate::feeds::View) -> Series {
-        view.world.read(|world| {
-            world
-                .index
-                .count()
-                .into_iter()
-                .map(|((region, status), number)| {
-                    let source = view
-                        .facts
-                        .regions
-                        .iter()
-                        .find(|facts| facts.region == region || facts.linked_regions.contains(&region))
-                        .map_or("", |facts| facts.source.as_str());
-                    let labels = with(with(organization(name), "source", source), "region", &region);
-                    (with(labels, "status", status.as_str()), number as f64)
-                })
-                .collect()
-        })
     }
 
     fn accounts(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
@@ -219,6 +199,26 @@ impl StateCollector {
         }
         series
     }
+}
+
+fn findings_of(name: &str, view: &crate::feeds::View) -> Series {
+    view.world.read(|world| {
+        world
+            .index
+            .count()
+            .into_iter()
+            .map(|((region, status), number)| {
+                let source = view
+                    .facts
+                    .regions
+                    .iter()
+                    .find(|facts| facts.region == region || facts.linked_regions.contains(&region))
+                    .map_or("", |facts| facts.source.as_str());
+                let labels = with(with(organization(name), "source", source), "region", &region);
+                (with(labels, "status", status.as_str()), number as f64)
+            })
+            .collect()
+    })
 }
 
 fn organization(name: &str) -> Labels {

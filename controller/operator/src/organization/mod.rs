@@ -19,7 +19,7 @@ use crate::guardrail::observe;
 use crate::requested_at;
 
 /// The feed tells of changes; this is for what no one tells, such as deleted profiles.
-const INTERVAL: Duration = Duration::from_secs(60);
+const INTERVAL: Duration = Duration::from_mins(1);
 
 /// Reconciles organizations.
 #[derive(Debug, Default)]

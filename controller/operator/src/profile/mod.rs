@@ -73,7 +73,7 @@ impl Reconciler for ProfileReconciler {
 
 /// The profile's interval, or earlier when time alone changes something before.
 fn until_next(profile: &ComplianceProfile, next: Option<Timestamp>, now: Timestamp) -> Duration {
-    let interval = jittered(duration::parse(&profile.spec.interval).unwrap_or(Duration::from_secs(600)));
+    let interval = jittered(duration::parse(&profile.spec.interval).unwrap_or(Duration::from_mins(10)));
     let Some(next) = next else { return interval };
     // A second more, so that what ends at that second has ended.
     let seconds = u64::try_from(next.as_second() - now.as_second() + 1).unwrap_or(1);

@@ -120,11 +120,12 @@ pub async fn guardrail(cluster: &Cluster, sandbox: &Sandbox) -> Result<()> {
     eventually("the event", || async {
         let events = cluster.kubectl(&["get", "events", "-n", "default"]).await?;
         match events.lines().find(|line| line.contains("DriftReverted")) {
-            Some(line) => Ok(println!("  event: {line}")),
+            Some(line) => Ok(line.to_owned()),
             None => bail!("no event yet"),
         }
     })
     .await
+    .map(|line| println!("  event: {line}"))
 }
 
 fn content(policy: &Value) -> String {
