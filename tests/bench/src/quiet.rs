@@ -11,13 +11,20 @@ use crate::Figures;
 ///
 /// # Errors
 /// When a part does not come up.
-pub async fn run(out: &mut Figures<'_>) -> Result<()> {
+pub fn run(out: &mut Figures<'_>) -> Result<()> {
+    tokio::runtime::Runtime::new()?.block_on(measure(out))
+}
+
+async fn measure(out: &mut Figures<'_>) -> Result<()> {
     let stand = Stand::start().await?;
     let operator = stand.operator().await?;
     stand.apply_samples().await?;
-    for (kind, name, type_) in
-        [("awsorg", "acme", "FindingsComplete"), ("cprof", "production", "Ready"), ("cprof", "baseline", "Ready"), ("grset", "leave-org", "InSync")]
-    {
+    for (kind, name, type_) in [
+        ("awsorg", "acme", "FindingsComplete"),
+        ("cprof", "production", "Ready"),
+        ("cprof", "baseline", "Ready"),
+        ("grset", "leave-org", "InSync"),
+    ] {
         stand.condition(kind, name, type_, "True", "").await?;
     }
     // What is still on its way: postures, events.

@@ -14,7 +14,11 @@ use crate::Figures;
 ///
 /// # Errors
 /// When a part does not come up.
-pub async fn run(out: &mut Figures<'_>) -> Result<()> {
+pub fn run(out: &mut Figures<'_>) -> Result<()> {
+    tokio::runtime::Runtime::new()?.block_on(measure(out))
+}
+
+async fn measure(out: &mut Figures<'_>) -> Result<()> {
     let findings = std::env::var("BENCH_FINDINGS").ok().and_then(|text| text.parse().ok()).unwrap_or(100_000);
     let world = tempfile::NamedTempFile::with_suffix(".yaml")?;
     std::fs::write(world.path(), world_file(findings)?)?;
@@ -57,7 +61,7 @@ async fn sweep(world: &tempfile::NamedTempFile, flags: &[&str], per_second: u32)
     for object in objects(per_second) {
         stand.plane.apply_yaml(&object.to_string()).await?;
     }
-    let patience = std::time::Duration::from_secs(1800);
+    let patience = std::time::Duration::from_mins(30);
     let hub = within(patience, "the full sweep", || async {
         let object = stand.get("awsorg", "bench").await?;
         let hub = object["status"]["securityHub"][0].clone();
@@ -67,7 +71,11 @@ async fn sweep(world: &tempfile::NamedTempFile, flags: &[&str], per_second: u32)
     within(patience, "the posture", || async {
         let object = stand.get("cprof", "bench").await?;
         let checks = &object["status"]["checks"];
-        if object["status"]["targets"]["accounts"] == 400 && checks["passed"].as_u64() > Some(0) { Ok(()) } else { bail!("{checks}") }
+        if object["status"]["targets"]["accounts"] == 400 && checks["passed"].as_u64() > Some(0) {
+            Ok(())
+        } else {
+            bail!("{checks}")
+        }
     })
     .await?;
     let to_posture = started.elapsed().as_secs_f64();
@@ -109,20 +117,24 @@ async fn longest_reconcile(operator: &Operator) -> Result<f64> {
 }
 
 fn objects(per_second: u32) -> [Value; 2] {
-    let object = |kind: &str, spec: Value| {
-        json!({"apiVersion": "soc2-operator.dev/v1alpha1", "kind": kind, "metadata": {"name": "bench"}, "spec": spec})
-    };
+    let object = |kind: &str, spec: Value| json!({"apiVersion": "soc2-operator.dev/v1alpha1", "kind": kind, "metadata": {"name": "bench"}, "spec": spec});
     [
-        object("AwsOrganization", json!({
-            "organizations": {"role": {"arn": "arn:aws:iam::111111111111:role/soc2-read", "externalId": "acme-7"}},
-            "securityHub": [{"name": "main", "homeRegion": "eu-west-1",
-                "role": {"arn": "arn:aws:iam::222222222222:role/soc2-read", "externalId": "acme-7"}}],
-            "limits": {"getFindingsPerSecond": per_second},
-        })),
-        object("ComplianceProfile", json!({
-            "organizationRef": {"name": "bench"},
-            "targets": {"include": [{"organizationalUnit": {"path": "Workloads"}}]},
-        })),
+        object(
+            "AwsOrganization",
+            json!({
+                "organizations": {"role": {"arn": "arn:aws:iam::111111111111:role/soc2-read", "externalId": "acme-7"}},
+                "securityHub": [{"name": "main", "homeRegion": "eu-west-1",
+                    "role": {"arn": "arn:aws:iam::222222222222:role/soc2-read", "externalId": "acme-7"}}],
+                "limits": {"getFindingsPerSecond": per_second},
+            }),
+        ),
+        object(
+            "ComplianceProfile",
+            json!({
+                "organizationRef": {"name": "bench"},
+                "targets": {"include": [{"organizationalUnit": {"path": "Workloads"}}]},
+            }),
+        ),
     ]
 }
 

@@ -1,0 +1,33 @@
+//! Prints the figures of the project, one a line: name, value, unit. Arguments choose sections; none means all.
+
+use std::io::Write as _;
+
+use anyhow::{Result, bail};
+use bench::Figures;
+
+/// A section: its name, and what measures it.
+type Section = (&'static str, fn(&mut Figures<'_>) -> Result<()>);
+
+/// Every section, in the order in which they are printed. A new one is a file in this crate and a line here.
+const SECTIONS: [Section; 3] =
+    [("assess", bench::assess::run), ("quiet", bench::quiet::run), ("sweep", bench::sweep::run)];
+
+fn main() -> Result<()> {
+    let asked: Vec<String> = std::env::args().skip(1).collect();
+    if let Some(unknown) = asked.iter().find(|name| !SECTIONS.iter().any(|(known, _)| known == name)) {
+        let known: Vec<&str> = SECTIONS.iter().map(|(name, _)| *name).collect();
+        bail!("there is no section {unknown:?}; there are {}", known.join(", "));
+    }
+    let mut out = std::io::stdout().lock();
+    let mut failed = Ok(());
+    for (name, section) in SECTIONS {
+        if asked.is_empty() || asked.iter().any(|wanted| wanted == name) {
+            let mut print = |name: &str, value: f64, unit: &str| {
+                let written = writeln!(out, "{name} {value:.3} {unit}").and_then(|()| out.flush());
+                failed = std::mem::replace(&mut failed, Ok(())).and(written);
+            };
+            section(&mut print)?;
+        }
+    }
+    Ok(failed?)
+}
