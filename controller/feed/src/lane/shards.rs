@@ -1,0 +1,185 @@
+//! Which shard of a lane is swept next, and what becomes of it.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use soc2_aws::AwsError;
+use soc2_posture::ids::{AccountId, Region};
+use tokio::time::Instant;
+
+use super::{Lane, Run, next_id};
+use crate::timer::wait_after;
+
+/// Most accounts of a shard: the most values that a filter takes.
+const SHARD: usize = 20;
+
+/// A shard to sweep.
+pub(crate) struct Order {
+    pub(crate) accounts: BTreeSet<AccountId>,
+    /// Tells it from others.
+    id: u64,
+    /// It counts for the full sweep that is under way.
+    pub(crate) of_run: bool,
+}
+
+impl Lane {
+    /// Accounts that are not completely swept in every Region that shows their findings.
+    pub(crate) fn unswept(&self) -> BTreeSet<AccountId> {
+        let is_swept =
+            |region: &Region, id: &AccountId| self.record.swept.get(region).is_some_and(|swept| swept.contains(id));
+        let lacks = |id: &&AccountId| {
+            let mut hubs = self.record.hubs.iter();
+            hubs.any(|reading| self.shows(reading, **id) && !is_swept(&reading.hub.region, id))
+        };
+        self.record.accounts.iter().filter(lacks).copied().collect()
+    }
+
+    /// When the next full sweep is due.
+    pub(crate) fn sweep_due(&self, interval: Duration) -> Option<Timestamp> {
+        let last = self.record.last_sweep?;
+        let length = last.completed_at.duration_since(last.started_at);
+        last.started_at.checked_add(signed(interval).max(length.saturating_mul(3))).ok()
+    }
+
+    /// Begins a full sweep when it is due, or when nothing was swept yet.
+    pub(crate) fn begin_run(&mut self, interval: Duration, now: Timestamp, throttled_before: u64) {
+        let due = match (&self.record.run, self.sweep_due(interval)) {
+            (Some(run), _) => self.stuck(run) && now.duration_since(run.started_at) >= signed(interval),
+            (None, Some(due)) => due <= now,
+            (None, None) => true,
+        };
+        if due && !self.wanted.is_empty() {
+            let left = BTreeSet::clone(&self.wanted);
+            let (total, requests) = (left.len(), 0);
+            let run =
+                Run { started_at: now, total, left, requests, throttled_before, unattributable: false, logged: 0 };
+            self.record.run = Some(run);
+            let key = &self.record.key;
+            if key.account.is_none() {
+                tracing::info!(source = %key.source, region = %key.region, accounts = total, "full sweep begins");
+            }
+        }
+    }
+
+    /// Whether all that is left of a full sweep has failed: the rest must not wait for it for ever.
+    fn stuck(&self, run: &Run) -> bool {
+        run.left.iter().all(|id| self.held.contains_key(id))
+    }
+
+    /// The next shard, unless so many are under way: accounts that were never swept first.
+    pub(crate) fn next_shard(&mut self, at_once: usize, now: Instant) -> Option<Order> {
+        if self.shards >= at_once || self.paused.is_some_and(|(until, _)| now < until) {
+            return None;
+        }
+        let size = shard_size(self.wanted.len(), at_once);
+        let free = |id: &AccountId| {
+            !self.in_flight.contains_key(id) && self.held.get(id).is_none_or(|(until, _)| *until <= now)
+        };
+        let left = self.record.run.iter().flat_map(|run| &run.left);
+        let mut accounts: BTreeSet<AccountId> = self.unswept().into_iter().filter(free).take(size).collect();
+        if accounts.is_empty() {
+            accounts = left.copied().filter(free).take(size).collect();
+        }
+        if accounts.is_empty() {
+            return None;
+        }
+        let id = next_id();
+        self.in_flight.extend(accounts.iter().map(|account| (*account, id)));
+        self.shards += 1;
+        Some(Order { id, accounts, of_run: self.record.run.is_some() })
+    }
+
+    /// A shard ended, well or not. Gives the accounts for which it counts.
+    pub(crate) fn shard_ended(&mut self, order: &Order) -> BTreeSet<AccountId> {
+        self.shards = self.shards.saturating_sub(1);
+        let counts = |account: &&AccountId| self.in_flight.get(*account) == Some(&order.id);
+        let counted: BTreeSet<AccountId> = order.accounts.iter().filter(counts).copied().collect();
+        self.in_flight.retain(|_, shard| *shard != order.id);
+        counted
+    }
+
+    /// A shard is complete and installed for `counted`; `seen` are those that have findings.
+    pub(crate) fn shard_done(
+        &mut self,
+        counted: &BTreeSet<AccountId>,
+        of_run: bool,
+        regions: &BTreeSet<Region>,
+        seen: &BTreeSet<AccountId>,
+    ) {
+        self.paused = None;
+        self.landed.push((Instant::now(), counted.clone()));
+        for id in counted {
+            self.held.remove(id);
+            if self.record.departed.contains(id) && !seen.contains(id) {
+                self.record.departed.remove(id);
+            }
+        }
+        for region in regions {
+            let hub = self.record.hubs.iter().find(|reading| reading.hub.region == *region);
+            let shown = counted.iter().copied().filter(|id| hub.is_some_and(|reading| self.shows(reading, *id)));
+            let shown: Vec<AccountId> = shown.filter(|id| self.record.accounts.contains(id)).collect();
+            self.record.swept.entry(region.clone()).or_default().extend(shown);
+        }
+        if let Some(run) = self.record.run.as_mut().filter(|_| of_run) {
+            run.left.retain(|id| !counted.contains(id));
+        }
+        if self.held.is_empty() {
+            self.sweep_error = None;
+        }
+        self.want();
+    }
+
+    /// A shard failed: it is tried again later, and so is the rest.
+    pub(crate) fn shard_failed(&mut self, counted: &BTreeSet<AccountId>, error: AwsError, now: Instant) {
+        self.sweep_error = Some(error);
+        for id in counted {
+            let failures = self.held.get(id).map_or(0, |(_, failures)| *failures) + 1;
+            self.held.insert(*id, (now + wait_after(failures), failures));
+        }
+        let failures = self.paused.map_or(0, |(_, failures)| failures) + 1;
+        self.paused = Some((now + wait_after(failures), failures));
+    }
+
+    /// When something can begin that cannot now.
+    pub(crate) fn wake(&self) -> impl Iterator<Item = Instant> + '_ {
+        self.held.values().map(|(until, _)| *until).chain(self.paused.map(|(until, _)| until))
+    }
+
+    /// Shards in all, and those that are complete.
+    pub(crate) fn shard_counts(&self, at_once: usize) -> (usize, usize) {
+        let size = shard_size(self.wanted.len(), at_once);
+        let (all, unswept) = (self.record.accounts.len(), self.unswept().len());
+        (all.div_ceil(size), all.div_ceil(size) - unswept.div_ceil(size))
+    }
+
+    /// Shards of the full sweep that is under way: done, and in all.
+    pub(crate) fn progress(&self, at_once: usize) -> Option<(usize, usize)> {
+        let size = shard_size(self.wanted.len(), at_once);
+        let run = self.record.run.as_ref()?;
+        let all = run.total.div_ceil(size);
+        Some((all.saturating_sub(run.left.len().div_ceil(size)), all))
+    }
+}
+
+fn signed(interval: Duration) -> SignedDuration {
+    SignedDuration::try_from(interval).unwrap_or(SignedDuration::MAX)
+}
+
+/// How many shards are in flight: enough that the permitted rate is used at AWS's latency (0.8 s), and one more.
+///
+/// `accounts` because shards of one size that end at the same time should not leave a single one behind.
+pub(crate) fn at_once(per_second: u32, accounts: usize) -> usize {
+    let enough = (per_second.saturating_mul(8).div_ceil(10) as usize + 1).clamp(3, 6);
+    let alone = |flights: &usize| {
+        let shards = accounts.div_ceil(shard_size(accounts, *flights).max(1));
+        shards > *flights && shards % flights == 1
+    };
+    (enough..enough + 3).find(|flights| !alone(flights)).unwrap_or(enough)
+}
+
+/// Accounts of a shard: so few that the shards in flight are all busy to the end.
+fn shard_size(accounts: usize, at_once: usize) -> usize {
+    let shards = accounts.div_ceil(SHARD).max((2 * at_once).min(accounts)).max(1);
+    accounts.div_ceil(shards).clamp(1, SHARD)
+}

@@ -1,0 +1,12 @@
+//! The feed against a cloud in memory that changes while it is read. Time is paused.
+
+mod checkpoints;
+mod directory;
+mod fake;
+mod faults;
+mod hubs;
+mod members;
+mod polls;
+mod rate;
+mod sweeps;
+mod world;

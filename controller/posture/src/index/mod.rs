@@ -1,0 +1,242 @@
+//! The findings of one organization, compactly.
+//!
+//! Each finding is one [`row::Row`] of 40 bytes with its newest version; the rows of an account are one slice in the
+//! order of controls, so that assessing an account is one pass over it, and a change touches its account only.
+
+mod account;
+mod intake;
+mod names;
+mod row;
+mod store;
+mod sweep;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use soc2_catalog::{Catalog, ControlIx};
+
+use crate::finding::Finding;
+use crate::ids::{AccountId, Region};
+
+pub(crate) use account::AccountRows;
+use account::{Ids, Mode};
+use names::Names;
+pub(crate) use row::{Compliance, Row};
+pub use store::LoadError;
+use sweep::Found;
+pub use sweep::SweepBatch;
+
+/// The findings of Security Hub's own controls, of every account of one organization: 40 bytes each.
+#[derive(Clone, Debug)]
+pub struct FindingIndex {
+    names: Names,
+    accounts: BTreeMap<AccountId, AccountRows>,
+    /// Counts what was done to the index: tells what is newer than a sweep.
+    clock: u32,
+}
+
+/// What a change did.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Changes {
+    /// Accounts of which something really changed; seeing the same again is no change.
+    pub accounts: BTreeSet<AccountId>,
+    /// For each finding from Security Hub that cannot be attributed, why. They make their shard or source incomplete.
+    pub unattributable: Vec<String>,
+    /// Findings of other products, which were left out.
+    pub other: u64,
+}
+
+/// What becomes of one finding.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Intake {
+    /// It is evidence about this account.
+    Indexed(AccountId),
+    /// It is not from Security Hub itself.
+    OtherProduct,
+    /// It is from Security Hub, but does not say of which account or control.
+    Unattributable {
+        /// What is missing, naming the finding.
+        message: String,
+    },
+}
+
+/// How a finding in the index counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Status {
+    /// `FAILED`.
+    Failed,
+    /// Workflow `SUPPRESSED`, whatever the compliance status.
+    Suppressed,
+    /// `WARNING`.
+    Warning,
+    /// `NOT_AVAILABLE`, another word, none, or a finding that is unusable otherwise.
+    NotAvailable,
+    /// The newest version is `ARCHIVED`: kept so that an older version cannot come back; no evidence.
+    Archived,
+    /// `PASSED`.
+    Passed,
+}
+
+impl Status {
+    /// As the metric's label spells it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Failed => "Failed",
+            Self::Suppressed => "Suppressed",
+            Self::Warning => "Warning",
+            Self::NotAvailable => "NotAvailable",
+            Self::Archived => "Archived",
+            Self::Passed => "Passed",
+        }
+    }
+}
+
+impl FindingIndex {
+    /// An index without findings.
+    #[must_use]
+    pub fn new(catalog: &'static Catalog) -> Self {
+        Self { names: Names::new(catalog), accounts: BTreeMap::new(), clock: 0 }
+    }
+
+    /// What would become of a finding. Changes nothing.
+    #[must_use]
+    pub fn intake(finding: &Finding) -> Intake {
+        intake::attribute(finding)
+    }
+
+    /// Takes in findings as they were read, in any order. A newer version replaces an older one; of versions of the
+    /// same time the one that is worse in the end stays. Removes nothing: an archived version stays as a tombstone.
+    pub fn upsert(&mut self, findings: &[Finding]) -> Changes {
+        self.take(findings, Mode::Upsert)
+    }
+
+    /// As [`FindingIndex::upsert`], for findings that were read after everything in the index: a version of the same
+    /// time replaces the one in the index. For the re-reading that [`FindingIndex::reconcile_suppressed`] asks for.
+    pub fn refresh(&mut self, findings: &[Finding]) -> Changes {
+        self.take(findings, Mode::Refresh)
+    }
+
+    /// Begins to collect a sweep. What changes in the index from now on is newer than the sweep.
+    #[must_use]
+    pub fn sweep(&self) -> SweepBatch {
+        SweepBatch { names: Names::new(self.names.catalog()), started: self.clock, found: Found::default() }
+    }
+
+    /// Puts in place a complete sweep of these accounts, read in these Regions: what the sweep did not see and did not
+    /// change since it began goes, with tombstones from before. Only this, and [`FindingIndex::retain_accounts`],
+    /// removes. Findings of other accounts or Regions in the batch are taken in as by [`FindingIndex::upsert`].
+    ///
+    /// An incomplete sweep must not be installed: read it again.
+    pub fn install(
+        &mut self,
+        accounts: &BTreeSet<AccountId>,
+        regions: &BTreeSet<Region>,
+        batch: SweepBatch,
+    ) -> Changes {
+        let SweepBatch { names, started, mut found } = batch;
+        found.translate(&names, &mut self.names);
+        let regions: BTreeSet<u16> = regions.iter().filter_map(|name| self.names.known_region(name)).collect();
+        for account in accounts {
+            found.accounts.entry(*account).or_default();
+        }
+        self.merge(found, |account| {
+            if accounts.contains(&account) { Mode::Sweep { started, regions: &regions } } else { Mode::Upsert }
+        })
+    }
+
+    /// Removes every account that is not in `accounts`, because it left the organization.
+    pub fn retain_accounts(&mut self, accounts: &BTreeSet<AccountId>) {
+        self.accounts.retain(|account, _| accounts.contains(account));
+    }
+
+    /// After a complete poll of the suppressed findings of `regions`: marks those listed, and gives the (account,
+    /// control) pairs that the index has as suppressed although the poll does not list them. Read these again, with
+    /// [`FindingIndex::refresh`]: nothing stops being suppressed, and so perhaps passes, by absence alone.
+    pub fn reconcile_suppressed(
+        &mut self,
+        regions: &BTreeSet<Region>,
+        listed: &[Finding],
+    ) -> (Changes, BTreeSet<(AccountId, ControlIx)>) {
+        let mut found = Found::default();
+        found.add(&mut self.names, listed);
+        let ids: Ids = found.accounts.values().flatten().map(|incoming| incoming.row.id).collect();
+        let regions: BTreeSet<u16> = regions.iter().filter_map(|name| self.names.known_region(name)).collect();
+        let changes = self.merge(found, |_| Mode::Refresh);
+        let mut doubtful = BTreeSet::new();
+        for (account, rows) in &self.accounts {
+            let unlisted = rows.rows().iter().filter(|row| row.suppressed() && !row.archived());
+            let unlisted = unlisted.filter(|row| regions.contains(&row.region) && !ids.contains(&row.id));
+            let controls = unlisted.filter_map(|row| self.names.control_ix(row.control));
+            doubtful.extend(controls.map(|control| (*account, control)));
+        }
+        (changes, doubtful)
+    }
+
+    /// Findings by Region and status, tombstones included.
+    #[must_use]
+    pub fn count(&self) -> BTreeMap<(Region, Status), u64> {
+        let mut counts: BTreeMap<(u16, Status), u64> = BTreeMap::new();
+        for row in self.accounts.values().flat_map(AccountRows::rows) {
+            *counts.entry((row.region, row.status())).or_default() += 1;
+        }
+        let name = |region: u16| self.names.regions().get(usize::from(region)).cloned().unwrap_or_default();
+        counts.into_iter().map(|((region, status), count)| ((name(region), status), count)).collect()
+    }
+
+    /// Number of findings, tombstones included.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.accounts.values().map(|account| account.rows().len()).sum()
+    }
+
+    /// Whether there is no finding.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.accounts.values().all(AccountRows::is_empty)
+    }
+
+    /// Accounts with findings.
+    pub fn accounts(&self) -> impl Iterator<Item = AccountId> + '_ {
+        self.accounts.keys().copied()
+    }
+
+    /// Bytes of memory that the findings take.
+    #[must_use]
+    pub fn memory_bytes(&self) -> usize {
+        let accounts: usize = self.accounts.values().map(AccountRows::memory_bytes).sum();
+        accounts + self.names.memory_bytes()
+    }
+
+    /// Names that rows refer to.
+    pub(crate) fn names(&self) -> &Names {
+        &self.names
+    }
+
+    /// Findings of one account.
+    pub(crate) fn of(&self, account: AccountId) -> Option<&AccountRows> {
+        self.accounts.get(&account)
+    }
+
+    fn take(&mut self, findings: &[Finding], mode: Mode<'_>) -> Changes {
+        let mut found = Found::default();
+        found.add(&mut self.names, findings);
+        self.merge(found, |_| mode)
+    }
+
+    /// Puts findings among those of their accounts. One tick of the clock.
+    fn merge<'a>(&mut self, found: Found, mode: impl Fn(AccountId) -> Mode<'a>) -> Changes {
+        self.clock = self.clock.saturating_add(1);
+        let Found { accounts, unattributable, other } = found;
+        let mut changes = Changes { accounts: BTreeSet::new(), unattributable, other };
+        for (account, incoming) in accounts {
+            let rows = self.accounts.entry(account).or_default();
+            if rows.merge(incoming, mode(account), self.clock) {
+                changes.accounts.insert(account);
+            }
+            if rows.is_empty() {
+                self.accounts.remove(&account);
+            }
+        }
+        changes
+    }
+}

@@ -1,0 +1,44 @@
+//! The rules of assessment, one file each, on worlds that a person can read; and properties over made-up worlds.
+
+#[cfg(test)]
+mod bad_data;
+#[cfg(test)]
+mod conditions;
+#[cfg(test)]
+mod durations;
+#[cfg(test)]
+mod index;
+#[cfg(test)]
+mod memory;
+#[cfg(test)]
+mod oracle;
+#[cfg(test)]
+mod postures;
+#[cfg(test)]
+mod properties;
+#[cfg(test)]
+mod properties_index;
+#[cfg(test)]
+mod rule1_accounts;
+#[cfg(test)]
+mod rule2_failed;
+#[cfg(test)]
+mod rule3_sources;
+#[cfg(test)]
+mod rule4_evidence;
+#[cfg(test)]
+mod rule5_reach;
+#[cfg(test)]
+mod rule7_nothing;
+#[cfg(test)]
+mod scene;
+#[cfg(test)]
+mod scope;
+#[cfg(test)]
+mod status;
+#[cfg(test)]
+mod target_selection;
+#[cfg(test)]
+mod time;
+#[cfg(test)]
+mod worlds;
