@@ -46,19 +46,3 @@ async fn a_sweep_uses_most_of_the_rate_when_accounts_differ() {
     let used = share(150, |number| (usize::try_from(number).unwrap_or(0) * 7919) % 50).await;
     assert!(used >= 0.95, "{used}");
 }
-
-#[tokio::test(start_paused = true)]
-async fn tmp_scale() {
-    let fake = Fake::new(5000);
-    {
-        let mut cloud = fake.cloud();
-        cloud.fill(1);
-    }
-    let t = std::time::Instant::now();
-    let bench = Bench::settled(fake, config()).await;
-    println!("sweep real {:?} swept {}", t.elapsed(), bench.facts().swept.len());
-    let t = std::time::Instant::now();
-    bench.fake.cloud().calls.clear();
-    tokio::time::sleep(Duration::from_secs(3600)).await;
-    println!("idle hour real {:?} calls {}", t.elapsed(), bench.fake.cloud().calls.len());
-}

@@ -5,8 +5,9 @@ use std::sync::Arc;
 use kube::ResourceExt;
 use soc2_aws::Role;
 use soc2_crds::{AwsOrganization, GuardrailMode, GuardrailSet};
-use soc2_guardrails::{Limits, Mode, Owner, Plan, PlanInput, Policy, PolicyInventory, SetInput, plan};
+use soc2_guardrails::{Limits, Mode, Owner, Plan, PlanInput, Policy, PolicyInventory, Refusal, SetInput, plan};
 use soc2_posture::organization::Organization;
+use soc2_posture::targets::select;
 
 use crate::context::Context;
 use crate::select::guardrail_selection;
@@ -138,6 +139,14 @@ fn input_of(set: &GuardrailSet, organization: &Organization) -> SetInput {
         selection: guardrail_selection(&set.spec.targets, organization),
         max_direct: set.spec.max_direct_attachments,
         baselines: set.spec.baselines.iter().map(|baseline| baseline.name.clone()).collect(),
-        error: None,
+        error: tags_missing(set, organization),
     }
+}
+
+/// A selection by tags that were not read would be wrong either way: nothing is planned on it.
+fn tags_missing(set: &GuardrailSet, organization: &Organization) -> Option<Refusal> {
+    select(&set.spec.targets, organization, "spec.targets").tags_missing.then(|| Refusal {
+        reason: "TagsNotRead",
+        message: "spec.targets asks for account tags, and those of some accounts are not read yet".to_owned(),
+    })
 }

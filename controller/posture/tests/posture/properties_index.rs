@@ -7,7 +7,7 @@ use soc2_posture::finding::Finding;
 use soc2_posture::ids::{AccountId, Region};
 use soc2_posture::{FindingIndex, Memory, World, assess};
 
-use crate::properties::cases;
+use crate::properties::config;
 use crate::scene::{ACCOUNT, ADMIN, FindingExt, HOME, LINKED, Scene, catalog, finding, id};
 use crate::worlds::{FAR, OTHER, any_scene, findings, shuffled};
 
@@ -70,7 +70,7 @@ fn take(index: &mut FindingIndex, steps: &[Step]) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { max_shrink_iters: 20_000, ..ProptestConfig::with_cases(cases(200)) })]
+    #![proptest_config(config())]
 
     #[test]
     fn saving_and_loading_changes_nothing(scene in any_scene(), news in findings()) {
