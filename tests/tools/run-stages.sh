@@ -41,6 +41,8 @@ stage_unit() {
 
 stage_e2e() {
   use_venv
+  # These tests mostly wait for other processes: more of them than cores.
+  export RUST_TEST_THREADS=${RUST_TEST_THREADS:-3}
   run_integration tests/*/tests
 }
 
