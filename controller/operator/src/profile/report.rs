@@ -52,8 +52,8 @@ pub async fn assessed(
     context.postures.sync(profile, &organization, found.postures, found.all);
     let mut facts: Vec<Fact> = found.conditions.iter().map(fact).collect();
     facts.push(Fact::yes("Ready", "Assessed", "the accounts are assessed; Compliant says how they stand"));
-    let mut happenings = transitions(profile, &facts);
-    let first = still_reading(profile);
+    let first = found.first || !was_assessed(profile);
+    let mut happenings = if first { Vec::new() } else { transitions(profile, &facts) };
     let snapshot = std::sync::Arc::new(ProfileSnapshot { organization, metrics: found.metrics });
     if let Some(before) = context.published.profile(&name, std::sync::Arc::clone(&snapshot))
         && !first
@@ -115,7 +115,7 @@ pub async fn refused(
         Fact::unknown("Compliant", reason, message.clone()),
         Fact::no("DataComplete", reason, message),
     ];
-    let happenings = transitions(profile, &facts);
+    let happenings = if was_assessed(profile) { transitions(profile, &facts) } else { Vec::new() };
     write(context, profile, ComplianceProfileStatus::default(), facts, now).await?;
     context.events.publish(&profile.object_ref(&()), happenings);
     Ok(())
@@ -171,20 +171,14 @@ async fn write(
     Ok(())
 }
 
-/// Whether what stands is not an assessment of what was completely read: then what follows is the first one.
-fn still_reading(profile: &ComplianceProfile) -> bool {
+/// Whether what stands is an assessment.
+fn was_assessed(profile: &ComplianceProfile) -> bool {
     let before = profile.status.as_ref().map(|status| status.conditions.as_slice()).unwrap_or_default();
-    let has = |type_: &str, reasons: &[&str]| {
-        before.iter().any(|condition| condition.type_ == type_ && reasons.contains(&condition.reason.as_str()))
-    };
-    !has("Ready", &["Assessed"]) || has("DataComplete", &["SweepIncomplete", "Reading", "Restarting"])
+    before.iter().any(|condition| condition.type_ == "Ready" && condition.reason == "Assessed")
 }
 
-/// One event for each condition that changed; none at the first assessment.
+/// One event for each condition that changed.
 fn transitions(profile: &ComplianceProfile, facts: &[Fact]) -> Vec<Happening> {
-    if still_reading(profile) {
-        return Vec::new();
-    }
     let before = profile.status.as_ref().map(|status| status.conditions.as_slice()).unwrap_or_default();
     facts
         .iter()

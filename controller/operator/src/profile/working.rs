@@ -30,6 +30,8 @@ struct Entry {
     /// Since when checks were in their states according to the published postures, until the first assessment.
     memory: Memory,
     assessment: Option<Assessment>,
+    /// It was made while the feed still read everything for the first time.
+    reading: bool,
 }
 
 /// What an assessment gave.
@@ -44,6 +46,8 @@ pub struct Assessed {
     pub postures: Vec<Wanted>,
     /// Whether `postures` are all of them.
     pub all: bool,
+    /// Everything is, or was at the last assessment, read for the first time: what differs is no news.
+    pub first: bool,
     /// When time alone changes something.
     pub next_change_at: Option<Timestamp>,
 }
@@ -113,10 +117,12 @@ impl Working {
             metrics: assessment.metrics(),
             postures,
             all,
+            first: entry.reading || observed.view.facts.restarting,
             next_change_at: assessment.next_change_at(),
         };
         entry.assessment = Some(assessment);
         entry.memory = Memory::default();
+        entry.reading = observed.view.facts.restarting;
         entry.revision = revision;
         entry.generation = generation;
         entry.protection.clone_from(&observed.protection);
