@@ -19,6 +19,8 @@ mod properties;
 #[cfg(test)]
 mod properties_index;
 #[cfg(test)]
+mod reassessing;
+#[cfg(test)]
 mod rule1_accounts;
 #[cfg(test)]
 mod rule2_failed;

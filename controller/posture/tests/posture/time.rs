@@ -35,9 +35,12 @@ fn signs_of_life_run_out() {
     let runs_out = at("2026-11-23T04:00:00.001Z");
     assert_eq!(next(&scene), Some(runs_out));
     assert_eq!(later(&scene, runs_out).check("S3.2"), "Unknown: NoFindings");
-    // A newer one keeps it alive.
-    let both = scene.with([finding("Account.2").region(LINKED).aged("2h")]);
-    assert_eq!(next(&both), Some(at("2026-11-23T22:00:00.001Z")));
+    // A newer one keeps it alive, in whatever order they are.
+    for (older, newer) in [("Account.1", "Account.2"), ("Account.2", "Account.1")] {
+        let signs = [finding(older).aged("20h"), finding(newer).aged("2h")].map(|sign| sign.region(LINKED));
+        let both = Scene::silent().with([finding("S3.2")]).with(signs);
+        assert_eq!(next(&both), Some(at("2026-11-23T22:00:00.001Z")), "{older} {newer}");
+    }
 }
 
 #[test]
