@@ -46,7 +46,7 @@ struct Found {
     seconds: f64,
     requests: f64,
     throttled: f64,
-    /// GetFindings calls a second, increments that fell due meanwhile included, as the sandbox saw them arrive.
+    /// `GetFindings` calls a second, increments that fell due meanwhile included, as the sandbox saw them arrive.
     rate: f64,
     to_posture: f64,
     assess: f64,
@@ -106,7 +106,7 @@ fn swept_in(hub: &Value) -> Result<f64> {
     Ok(time("completedAt")?.duration_since(time("startedAt")?).as_secs_f64().max(1.0))
 }
 
-/// GetFindings calls a second from the first to the last of the sweep.
+/// `GetFindings` calls a second from the first to the last of the sweep.
 async fn rate(stand: &Stand, hub: &Value) -> Result<f64> {
     let end: Timestamp = hub["lastFullSweep"]["completedAt"].as_str().context("no time")?.parse().context("time")?;
     let calls = stand.sandbox.calls(0, Some("GetFindings")).await?;

@@ -237,7 +237,10 @@ mod tests {
         // From the worst to the mildest.
         let order = [
             active(Compliance::Failed),
+            // Of what is suppressed, that which shows no life.
+            suppressed(Compliance::NotAvailable),
             suppressed(Compliance::Warning),
+            suppressed(Compliance::Passed),
             suppressed(Compliance::Failed),
             active(Compliance::Warning),
             active(Compliance::NotAvailable),

@@ -81,3 +81,33 @@ impl SweepBatch {
         self.found.accounts.is_empty()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use soc2_catalog::Catalog;
+
+    use super::*;
+    use crate::index::FindingIndex;
+
+    fn finding(control: &str) -> Finding {
+        Finding {
+            id: format!("finding of {control}"),
+            product_arn: "arn:aws:securityhub:eu-west-1::product/aws/securityhub".to_owned(),
+            account_id: "333333333333".to_owned(),
+            control_id: Some(control.to_owned()),
+            ..Finding::default()
+        }
+    }
+
+    #[test]
+    fn a_number_of_the_batch_is_not_taken_for_the_same_number_of_the_index() {
+        let mut index = FindingIndex::new(Catalog::builtin().unwrap());
+        index.upsert(&[finding("Unheard.1"), finding("S3.2")]);
+        let mut batch = index.sweep();
+        batch.add(&[finding("Unheard.2"), finding("Unheard.1"), finding("S3.2")]);
+        index.install(&["333333333333".parse().unwrap()].into(), &["eu-west-1".to_owned()].into(), batch);
+        let rows = index.accounts.values().flat_map(crate::index::AccountRows::rows);
+        let controls: Vec<&str> = rows.filter_map(|row| index.names().control_id(row.control)).collect();
+        assert_eq!(controls, ["S3.2", "unheard.1", "unheard.2"]);
+    }
+}
