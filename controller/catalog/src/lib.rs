@@ -14,7 +14,7 @@ mod mapping;
 pub mod standards;
 
 use std::collections::HashMap;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 pub use control::{Control, ControlIx, Reach, Severity};
 pub use criterion::{Automation, Criterion, TscCategory};
@@ -36,10 +36,10 @@ pub struct Catalog {
 }
 
 impl Catalog {
-    /// The catalogue that is part of the program.
-    pub fn builtin() -> Result<&'static Self, CatalogError> {
-        static BUILTIN: OnceLock<Result<Catalog, CatalogError>> = OnceLock::new();
-        BUILTIN.get_or_init(load::builtin).as_ref().map_err(Clone::clone)
+    /// The catalogue that is part of the program, parsed once.
+    pub fn builtin() -> Result<&'static Arc<Self>, CatalogError> {
+        static BUILTIN: OnceLock<Result<Arc<Catalog>, CatalogError>> = OnceLock::new();
+        BUILTIN.get_or_init(|| load::builtin().map(Arc::new)).as_ref().map_err(Clone::clone)
     }
 
     /// Name, `soc2`.

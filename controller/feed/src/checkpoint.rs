@@ -5,6 +5,7 @@
 //! ```
 
 use std::io::{self, Read as _};
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -82,7 +83,7 @@ pub(crate) fn seal(mut bytes: Vec<u8>) -> Vec<u8> {
 }
 
 /// Reads a checkpoint of the `AwsOrganization` of this name.
-pub(crate) fn decode(bytes: &[u8], name: &str, catalog: &'static Catalog) -> Result<Checkpoint, Refusal> {
+pub(crate) fn decode(bytes: &[u8], name: &str, catalog: &Arc<Catalog>) -> Result<Checkpoint, Refusal> {
     let truncated = || Refusal::Truncated(bytes.len());
     let (body, checksum) = bytes.split_last_chunk::<CHECKSUM>().ok_or_else(truncated)?;
     let (magic, rest) = body.split_first_chunk::<8>().ok_or_else(truncated)?;

@@ -26,7 +26,7 @@ pub struct Parts {
     /// Tells the time.
     pub clock: Arc<dyn Clock>,
     /// The controls that are known.
-    pub catalog: &'static Catalog,
+    pub catalog: Arc<Catalog>,
 }
 
 /// What a feed can be told.
@@ -46,7 +46,7 @@ impl Feed {
     #[must_use]
     pub fn spawn(config: FeedConfig, parts: Parts, cancel: &CancellationToken) -> FeedHandle {
         let cancel = cancel.child_token();
-        let index = FindingIndex::new(parts.catalog);
+        let index = FindingIndex::new(&parts.catalog);
         let publisher = Publisher::new(World { organization: None, sources: Sources::default(), index });
         let world = publisher.handle();
         let (commands, received) = mpsc::unbounded_channel();

@@ -122,7 +122,7 @@ async fn connect(
 ) -> Result<Context, RunError> {
     registry.register_collector(Box::new(ProcessCollector));
     let registry = registry.sub_registry_with_prefix("soc2");
-    let catalog = Catalog::builtin().map_err(|error| RunError::Catalog(error.to_string()))?;
+    let catalog = Arc::clone(Catalog::builtin().map_err(|error| RunError::Catalog(error.to_string()))?);
     let aws_metrics = AwsMetrics::register(registry);
     let connected = SdkAws::connect(aws_settings(settings), &aws_metrics).await;
     let aws = connected.map_err(|error| RunError::Aws(error.to_string()))?;
@@ -135,7 +135,7 @@ async fn connect(
         },
     );
     let state = Arc::new(FolderStore::new(&settings.state));
-    let parts = Parts { aws: aws.clone(), state, clock: Arc::new(SystemClock), catalog };
+    let parts = Parts { aws: aws.clone(), state, clock: Arc::new(SystemClock), catalog: Arc::clone(&catalog) };
     let context = Context {
         events: Events::new(client.clone(), &settings.identity),
         postures: PostureWriter::new(client.clone(), settings.posture_writes_per_second),

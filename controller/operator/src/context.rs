@@ -23,7 +23,7 @@ pub struct Context {
     /// Kubernetes.
     pub client: Client,
     /// The built-in catalogue.
-    pub catalog: &'static Catalog,
+    pub catalog: Arc<Catalog>,
     /// AWS.
     pub aws: Arc<dyn Aws>,
     /// One feed per organization.

@@ -69,7 +69,7 @@ pub async fn load_postures(context: &Context) -> Result<BTreeMap<String, Memory>
     };
     context.postures.load(visit).await?;
     let memory = |postures: Vec<(AccountId, AccountPostureSpec)>| {
-        Memory::from_postures(context.catalog, postures.iter().map(|(account, content)| (*account, content)))
+        Memory::from_postures(&context.catalog, postures.iter().map(|(account, content)| (*account, content)))
     };
     Ok(found.into_iter().map(|(profile, postures)| (profile, memory(postures))).collect())
 }

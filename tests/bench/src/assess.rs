@@ -1,6 +1,7 @@
 //! `assess` alone: no Kubernetes, no AWS, one core.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
@@ -112,7 +113,7 @@ fn profile() -> ComplianceProfileSpec {
 }
 
 /// A world of about `size` findings, and how long it took to take them in.
-fn world(catalog: &'static Catalog, size: usize, now: Timestamp) -> Result<(World, Duration)> {
+fn world(catalog: &Arc<Catalog>, size: usize, now: Timestamp) -> Result<(World, Duration)> {
     let accounts = size.div_ceil(PER_ACCOUNT);
     let ids = (0..accounts).map(|number| format!("{:012}", 100_000_000_000 + number).parse());
     let ids: Vec<AccountId> = ids.collect::<Result<_, _>>()?;

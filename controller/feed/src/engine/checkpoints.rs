@@ -27,8 +27,8 @@ impl Engine {
         match self.parts.state.load(&name).await {
             Ok(None) => tracing::info!(organization = %name, "there is no checkpoint: everything is read"),
             Ok(Some(bytes)) => {
-                let (catalog, of) = (self.parts.catalog, name.clone());
-                match tokio::task::spawn_blocking(move || decode(&bytes, &of, catalog)).await {
+                let (catalog, of) = (Arc::clone(&self.parts.catalog), name.clone());
+                match tokio::task::spawn_blocking(move || decode(&bytes, &of, &catalog)).await {
                     Ok(Ok(checkpoint)) => {
                         self.tags = TagBook::from_organization(&checkpoint.state.organization);
                         self.known.restarting = checkpoint.state.restarting;
@@ -100,7 +100,7 @@ impl Engine {
         self.lanes.clear();
         self.known.inventory = None;
         (self.known.restarting, self.known.surveyed, self.known.findings) = (true, false, None);
-        let empty = FindingIndex::new(self.parts.catalog);
+        let empty = FindingIndex::new(&self.parts.catalog);
         self.publisher.write(|world| world.index = empty).await;
     }
 

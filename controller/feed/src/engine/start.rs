@@ -202,9 +202,9 @@ impl Engine {
         }
         let timers = &mut self.timers;
         if per_account { &mut timers.associations_per_account } else { &mut timers.associations }.begin(now);
-        let catalog = self.parts.catalog;
+        let catalog = Arc::clone(&self.parts.catalog);
         self.spawn(Job::Associations { per_account }, async move {
-            Done::Associations(per_account, associations::read(asks, catalog).await)
+            Done::Associations(per_account, associations::read(asks, &catalog).await)
         });
     }
 
@@ -222,7 +222,7 @@ impl Engine {
             let poll = Poll {
                 reader: Reader::new(hub),
                 publisher: self.publisher.clone(),
-                catalog: self.parts.catalog,
+                catalog: Arc::clone(&self.parts.catalog),
                 regions: lane.regions(),
                 accounts: Arc::clone(&lane.wanted),
                 from: lane.increment_from(),

@@ -31,7 +31,7 @@ pub(crate) struct Answer {
 }
 
 /// Asks each hub.
-pub(crate) async fn read(asks: Vec<Ask>, catalog: &'static Catalog) -> Vec<Answer> {
+pub(crate) async fn read(asks: Vec<Ask>, catalog: &Catalog) -> Vec<Answer> {
     let answers = stream::iter(asks).map(|ask| async move {
         let disabled = ask.disabled(catalog).await;
         Answer { lane: ask.lane, region: ask.region, disabled }

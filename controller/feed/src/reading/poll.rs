@@ -26,7 +26,7 @@ const MAX_RESTARTS: u32 = 3;
 pub(crate) struct Poll {
     pub(crate) reader: Reader,
     pub(crate) publisher: Publisher,
-    pub(crate) catalog: &'static Catalog,
+    pub(crate) catalog: Arc<Catalog>,
     pub(crate) regions: BTreeSet<Region>,
     /// Accounts whose findings are wanted.
     pub(crate) accounts: Arc<BTreeSet<AccountId>>,

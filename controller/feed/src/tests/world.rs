@@ -40,7 +40,7 @@ impl StateStore for MemoryStore {
     }
 }
 
-pub(crate) fn catalog() -> &'static Catalog {
+pub(crate) fn catalog() -> &'static Arc<Catalog> {
     Catalog::builtin().unwrap()
 }
 
@@ -77,7 +77,12 @@ impl Bench {
 
     pub(crate) fn start_with(fake: Fake, config: FeedConfig, store: Arc<MemoryStore>) -> Self {
         let clock = Arc::new(fake.clock());
-        let parts = Parts { aws: Arc::new(fake.clone()), state: Arc::clone(&store) as _, clock, catalog: catalog() };
+        let parts = Parts {
+            aws: Arc::new(fake.clone()),
+            state: Arc::clone(&store) as _,
+            clock,
+            catalog: Arc::clone(catalog()),
+        };
         let feed = Feed::spawn(config, parts, &CancellationToken::new());
         Self { fake, store, feed }
     }

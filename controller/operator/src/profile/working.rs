@@ -86,7 +86,7 @@ impl Working {
         let same = entry.generation == generation && entry.protection == observed.protection;
         let desired = Desired {
             profile: &profile.spec,
-            catalog: context.catalog,
+            catalog: &context.catalog,
             organization: &observed.object.spec,
             protection: &observed.protection,
         };

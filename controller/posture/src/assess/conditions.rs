@@ -165,7 +165,7 @@ impl Assessment {
     fn worst_criterion(&self) -> Option<String> {
         let failed = |counts: &[u32; super::reason::STATES]| counts[State::Failed as usize];
         let (bit, _) = self.rollup.criteria.iter().enumerate().min_by_key(|(_, counts)| Reverse(failed(counts)))?;
-        let catalog = self.plan.catalog.0;
+        let catalog = &self.plan.catalog.0;
         let criterion = catalog.criteria().get(*self.plan.criteria.get(bit)?)?;
         let scoped = self.plan.scopes.list.iter().flat_map(|scope| &scope.controls);
         let of_criterion = scoped.filter(|scoped| scoped.criteria & 1 << bit != 0).map(|scoped| scoped.control);

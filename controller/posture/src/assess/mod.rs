@@ -33,6 +33,7 @@ mod scope;
 mod status;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use soc2_catalog::Catalog;
@@ -55,7 +56,7 @@ pub struct Desired<'a> {
     /// The profile.
     pub profile: &'a ComplianceProfileSpec,
     /// The catalogue it uses.
-    pub catalog: &'static Catalog,
+    pub catalog: &'a Arc<Catalog>,
     /// The organization that it refers to.
     pub organization: &'a AwsOrganizationSpec,
     /// For each guardrail that may be required, which accounts it protects. What is absent is unknown.

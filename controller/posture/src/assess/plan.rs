@@ -54,8 +54,8 @@ pub(crate) struct Plan {
 }
 
 /// A catalogue, compared by content.
-#[derive(Clone, Copy)]
-pub(crate) struct Known(pub(crate) &'static Catalog);
+#[derive(Clone)]
+pub(crate) struct Known(pub(crate) Arc<Catalog>);
 
 impl fmt::Debug for Known {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -114,7 +114,7 @@ pub(crate) fn plan(desired: &Desired<'_>, world: &World) -> Result<Planned, Spec
     let entries = entries(&material, profile, world.organization.as_ref(), &mut unmatched, &mut tags_missing)?;
     let (scopes, of_accounts) = material.scopes(&entries, &accounts.targets);
     let plan = Plan {
-        catalog: Known(desired.catalog),
+        catalog: Known(Arc::clone(desired.catalog)),
         scopes,
         hubs: Hub::all(&world.sources, &regions),
         regions,

@@ -77,8 +77,8 @@ struct Writer<'a> {
     bits: Vec<u8>,
 }
 
-impl Writer<'_> {
-    fn control(&self, check: &Check) -> Option<&'static Control> {
+impl<'a> Writer<'a> {
+    fn control(&self, check: &Check) -> Option<&'a Control> {
         self.assessment.plan.catalog.0.controls().get(usize::from(check.control))
     }
 

@@ -26,7 +26,7 @@ impl Assessment {
     pub fn status(&self) -> ComplianceProfileStatus {
         let (worst_controls, more_failing_controls) = self.worst_controls();
         let (worst_accounts, more_failing_accounts) = self.worst_accounts();
-        let catalog = self.plan.catalog.0;
+        let catalog = &self.plan.catalog.0;
         ComplianceProfileStatus {
             catalog: Some(CatalogStatus {
                 name: catalog.name().to_owned(),
@@ -114,7 +114,7 @@ impl Assessment {
     }
 
     fn activities(&self) -> Vec<ActivityStatus> {
-        let catalog = self.plan.catalog.0;
+        let catalog = &self.plan.catalog.0;
         let activity = |control: &ControlIx| ActivityStatus {
             id: catalog.get(*control).id.clone(),
             state: TRACKED_ELSEWHERE.to_owned(),
@@ -124,7 +124,7 @@ impl Assessment {
 
     /// The controls that fail in most accounts, and how many more fail.
     fn worst_controls(&self) -> (Vec<WorstControl>, u32) {
-        let catalog = self.plan.catalog.0;
+        let catalog = &self.plan.catalog.0;
         let failing = self.rollup.controls.iter().zip(catalog.controls()).zip(0_u16..);
         let failing = failing.map(|((counts, control), number)| (counts[State::Failed as usize], control, number));
         let mut failing: Vec<_> = failing.filter(|(accounts, _, _)| *accounts > 0).collect();
@@ -181,7 +181,7 @@ impl Assessment {
 
     /// Ids of controls that are mapped, but belong to no required or enabled standard.
     pub(super) fn without_standard(&self) -> Vec<String> {
-        let catalog = self.plan.catalog.0;
+        let catalog = &self.plan.catalog.0;
         self.plan.scopes.without_standard.iter().map(|control| catalog.get(*control).id.clone()).collect()
     }
 }

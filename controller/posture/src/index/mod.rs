@@ -11,6 +11,7 @@ mod store;
 mod sweep;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use soc2_catalog::{Catalog, ControlIx};
 
@@ -94,7 +95,7 @@ impl Status {
 impl FindingIndex {
     /// An index without findings.
     #[must_use]
-    pub fn new(catalog: &'static Catalog) -> Self {
+    pub fn new(catalog: &Arc<Catalog>) -> Self {
         Self { names: Names::new(catalog), accounts: BTreeMap::new(), clock: 0 }
     }
 

@@ -1,6 +1,7 @@
 //! Small numbers for Regions, controls and status reasons.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use soc2_catalog::{Catalog, ControlIx, normalize_control_id};
 
@@ -10,7 +11,7 @@ pub(crate) const OTHER_CONTROL: u16 = u16::MAX;
 /// Names that rows refer to by number.
 #[derive(Clone, Debug)]
 pub(crate) struct Names {
-    catalog: &'static Catalog,
+    catalog: Arc<Catalog>,
     regions: Table,
     /// Controls that the catalogue does not know, numbered from its length up.
     controls: Table,
@@ -40,16 +41,20 @@ impl Table {
 }
 
 impl Names {
-    pub(crate) fn new(catalog: &'static Catalog) -> Self {
-        let mut names =
-            Self { catalog, regions: Table::default(), controls: Table::default(), reasons: Table::default() };
+    pub(crate) fn new(catalog: &Arc<Catalog>) -> Self {
+        let mut names = Self {
+            catalog: Arc::clone(catalog),
+            regions: Table::default(),
+            controls: Table::default(),
+            reasons: Table::default(),
+        };
         // Number 0: Regions that nobody can name, and those beyond the table.
         names.region("");
         names
     }
 
-    pub(crate) fn catalog(&self) -> &'static Catalog {
-        self.catalog
+    pub(crate) fn catalog(&self) -> &Arc<Catalog> {
+        &self.catalog
     }
 
     /// Number of a Region.

@@ -10,6 +10,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::io::{self, Read, Write};
+use std::sync::Arc;
 
 use soc2_catalog::Catalog;
 
@@ -67,7 +68,7 @@ impl FindingIndex {
     }
 
     /// Reads what [`FindingIndex::save`] wrote, perhaps with another catalogue. Makes nothing fresh.
-    pub fn load(catalog: &'static Catalog, input: &mut impl Read) -> Result<Self, LoadError> {
+    pub fn load(catalog: &Arc<Catalog>, input: &mut impl Read) -> Result<Self, LoadError> {
         let mut input = Input(input);
         if input.array::<8>()? != *MAGIC {
             return Err(LoadError::Damaged("they do not begin as saved findings do"));

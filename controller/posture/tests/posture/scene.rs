@@ -1,6 +1,7 @@
 //! A small world to change in one place: account 333333333333, member of an aggregator in eu-west-1 with us-east-1 linked.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 use soc2_catalog::{Catalog, ControlIx, StandardCode};
@@ -36,7 +37,7 @@ pub fn now() -> Timestamp {
     at("2026-11-22T12:00:00Z")
 }
 
-pub fn catalog() -> &'static Catalog {
+pub fn catalog() -> &'static Arc<Catalog> {
     Catalog::builtin().unwrap()
 }
 
