@@ -55,6 +55,12 @@ pub(crate) fn finding(found: AwsSecurityFinding) -> Finding {
         compliance,
         workflow,
         record_state,
+        generator_id,
+        product_name,
+        types,
+        severity,
+        first_observed_at,
+        created_at,
         ..
     } = found;
     let (control_id, status, status_reason) = compliance.map_or((None, None, None), |compliance| {
@@ -78,6 +84,12 @@ pub(crate) fn finding(found: AwsSecurityFinding) -> Finding {
         updated_at,
         resource_type,
         resource_id,
+        generator_id,
+        product_name,
+        types: types.unwrap_or_default(),
+        severity: severity.and_then(|severity| severity.label).map(|label| label.as_str().to_owned()),
+        first_observed_at,
+        created_at,
     }
 }
 
@@ -87,7 +99,7 @@ fn region_of(arn: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use aws_sdk_securityhub::types::{ComplianceStatus, StatusReason, Workflow};
+    use aws_sdk_securityhub::types::{ComplianceStatus, Severity, SeverityLabel, StatusReason, Workflow};
 
     use super::*;
 
@@ -130,7 +142,13 @@ mod tests {
             .workflow(Workflow::builder().status(WorkflowStatus::Suppressed).build())
             .record_state(RecordState::Archived)
             .resources(resource("arn:aws:s3:::a"))
-            .resources(resource("arn:aws:s3:::b"));
+            .resources(resource("arn:aws:s3:::b"))
+            .generator_id("security-control/S3.1")
+            .product_name("Security Hub CSPM")
+            .types("Software and Configuration Checks/Industry and Regulatory Standards")
+            .severity(Severity::builder().label(SeverityLabel::Critical).build())
+            .first_observed_at("2026-11-20T00:00:00Z")
+            .created_at("2026-11-21T00:00:00Z");
         let some = |text: &str| Some(text.to_owned());
         let expected = Finding {
             id: "f1".to_owned(),
@@ -145,6 +163,12 @@ mod tests {
             updated_at: some("2026-11-22T00:00:00Z"),
             resource_type: some("AwsS3Bucket"),
             resource_id: some("arn:aws:s3:::a"),
+            generator_id: some("security-control/S3.1"),
+            product_name: some("Security Hub CSPM"),
+            types: vec!["Software and Configuration Checks/Industry and Regulatory Standards".to_owned()],
+            severity: some("CRITICAL"),
+            first_observed_at: some("2026-11-20T00:00:00Z"),
+            created_at: some("2026-11-21T00:00:00Z"),
         };
         assert_eq!(finding(found.build()), expected);
         assert_eq!(finding(AwsSecurityFinding::builder().build()), Finding::default());

@@ -27,4 +27,16 @@ pub struct Finding {
     pub resource_type: Option<String>,
     /// `Resources[0].Id`.
     pub resource_id: Option<String>,
+    /// `GeneratorId`: the rule or detector of the product that found it.
+    pub generator_id: Option<String>,
+    /// `ProductName`, such as `GuardDuty`.
+    pub product_name: Option<String>,
+    /// `Types`, in their order, such as `TTPs/Command and Control/Backdoor:EC2-C&CActivity.B`.
+    pub types: Vec<String>,
+    /// `Severity.Label`, such as `CRITICAL`.
+    pub severity: Option<String>,
+    /// `FirstObservedAt`, as text.
+    pub first_observed_at: Option<String>,
+    /// `CreatedAt`, as text.
+    pub created_at: Option<String>,
 }

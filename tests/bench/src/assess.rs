@@ -154,12 +154,12 @@ fn finding(controls: &[&Control], account: AccountId, number: usize, at: usize, 
         region: region.to_owned(),
         control_id: Some(control.id.clone()),
         compliance: Some(compliance.to_owned()),
-        status_reason: None,
         workflow: Some(workflow.to_owned()),
         record_state: Some("ACTIVE".to_owned()),
         updated_at: Some(updated_at.to_string()),
         resource_type: Some("AwsS3Bucket".to_owned()),
         resource_id: Some(format!("arn:aws:s3:::bucket-{account}-{}", at % 50)),
+        ..Finding::default()
     }
 }
 

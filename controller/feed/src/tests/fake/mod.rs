@@ -238,7 +238,7 @@ impl Cloud {
             updated_at: Some(text(updated)),
             resource_type: Some("AwsS3Bucket".to_owned()),
             resource_id: Some(resource.to_owned()),
-            status_reason: None,
+            ..Finding::default()
         };
         self.rows.push(Row { finding, updated });
     }
