@@ -71,6 +71,10 @@ run_integration() {
   for file in $(find "$@" -maxdepth 1 -name '*.rs' 2>/dev/null | sort); do
     selection+=(--test "$(basename "$file" .rs)")
   done
+  # A test program of several files is a folder with a main.rs.
+  for file in $(find "$@" -mindepth 2 -maxdepth 2 -name main.rs 2>/dev/null | sort); do
+    selection+=(--test "$(basename "$(dirname "$file")")")
+  done
   if [ ${#selection[@]} -gt 0 ]; then "${cargo_test[@]}" "${selection[@]}"; fi
 }
 

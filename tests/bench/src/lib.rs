@@ -2,6 +2,7 @@
 
 pub mod assess;
 pub mod quiet;
+pub mod scale;
 pub mod sweep;
 
 /// Takes a figure: its name, its value, its unit.

@@ -9,8 +9,15 @@ use bench::Figures;
 type Section = (&'static str, fn(&mut Figures<'_>) -> Result<()>);
 
 /// Every section, in the order in which they are printed. A new one is a file in this crate and a line here.
-const SECTIONS: [Section; 3] =
-    [("assess", bench::assess::run), ("quiet", bench::quiet::run), ("sweep", bench::sweep::run)];
+const SECTIONS: [Section; 4] = [
+    ("assess", bench::assess::run),
+    ("quiet", bench::quiet::run),
+    ("sweep", bench::sweep::run),
+    ("scale", bench::scale::run),
+];
+
+/// Sections that take long, and only run when they are named.
+const ONLY_NAMED: [&str; 1] = ["scale"];
 
 fn main() -> Result<()> {
     let asked: Vec<String> = std::env::args().skip(1).collect();
@@ -21,7 +28,8 @@ fn main() -> Result<()> {
     let mut out = std::io::stdout().lock();
     let mut failed = Ok(());
     for (name, section) in SECTIONS {
-        if asked.is_empty() || asked.iter().any(|wanted| wanted == name) {
+        let by_default = asked.is_empty() && !ONLY_NAMED.contains(&name);
+        if by_default || asked.iter().any(|wanted| wanted == name) {
             let mut print = |name: &str, value: f64, unit: &str| {
                 let written = writeln!(out, "{name} {value:.3} {unit}").and_then(|()| out.flush());
                 failed = std::mem::replace(&mut failed, Ok(())).and(written);

@@ -43,7 +43,7 @@ async fn measure(out: &mut Figures<'_>) -> Result<()> {
 }
 
 /// Writes of the operator to Kubernetes so far, leases apart.
-fn writes(stand: &Stand) -> Result<usize> {
+pub(crate) fn writes(stand: &Stand) -> Result<usize> {
     let events = controlplane::audit::read(&stand.dir.path().join("audit.log"))?;
     let ours = |name: &str| name.starts_with("system:serviceaccount:soc2-operator:");
     Ok(events

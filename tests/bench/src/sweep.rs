@@ -132,7 +132,8 @@ async fn longest_reconcile(operator: &Operator) -> Result<f64> {
     Ok(sum / count.max(1.0))
 }
 
-fn objects(per_second: u32) -> [Value; 2] {
+/// An organization and a profile of all its workloads.
+pub(crate) fn objects(per_second: u32) -> [Value; 2] {
     let object = |kind: &str, spec: Value| json!({"apiVersion": "soc2-operator.dev/v1alpha1", "kind": kind, "metadata": {"name": "bench"}, "spec": spec});
     [
         object(

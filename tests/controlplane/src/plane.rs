@@ -89,6 +89,12 @@ impl ControlPlane {
         self.layout.url()
     }
 
+    /// The URL of etcd, without TLS; for what only etcd knows, such as its size.
+    #[must_use]
+    pub fn etcd_url(&self) -> String {
+        self.layout.etcd_url()
+    }
+
     /// The folder of the servers' logs, `<server>.log` each.
     #[must_use]
     pub fn logs(&self) -> PathBuf {

@@ -46,7 +46,7 @@ impl Layout {
         format!("https://127.0.0.1:{}", self.slot.apiserver_port())
     }
 
-    fn etcd_url(&self) -> String {
+    pub(crate) fn etcd_url(&self) -> String {
         format!("http://127.0.0.1:{}", self.slot.etcd_client_port())
     }
 

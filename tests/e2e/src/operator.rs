@@ -41,6 +41,15 @@ pub struct Operator {
     url: String,
 }
 
+impl OperatorOptions {
+    /// The same with further flags.
+    #[must_use]
+    pub fn with_flags(mut self, flags: &[&str]) -> Self {
+        self.flags.extend(flags.iter().map(|flag| (*flag).to_owned()));
+        self
+    }
+}
+
 impl Operator {
     /// Starts it and waits until it listens.
     ///
@@ -105,6 +114,12 @@ impl Operator {
     /// When it has ended.
     pub fn check_running(&mut self) -> Result<()> {
         self.server.check_running()
+    }
+
+    /// Its process.
+    #[must_use]
+    pub fn pid(&self) -> u32 {
+        self.server.pid()
     }
 
     /// Where it listens.

@@ -6,6 +6,7 @@ use anyhow::{Context, Result, bail, ensure};
 use e2e::eventually;
 use e2e::stand::Stand;
 use serde_json::{Value, json};
+use tokio::sync::OnceCell;
 
 /// What is true by the postures, without times: control states of every account.
 async fn posture(stand: &Stand) -> Result<BTreeMap<String, Value>> {
@@ -36,13 +37,18 @@ async fn settled(stand: &Stand) -> Result<()> {
     Ok(())
 }
 
-/// What the same world gives without any fault.
-async fn expected() -> Result<BTreeMap<String, Value>> {
-    let stand = Stand::start().await?;
-    let _operator = stand.operator().await?;
-    stand.apply_samples().await?;
-    settled(&stand).await?;
-    stable(&stand).await
+/// What the same world gives without any fault; found once for all tests.
+async fn expected() -> Result<&'static BTreeMap<String, Value>> {
+    static EXPECTED: OnceCell<BTreeMap<String, Value>> = OnceCell::const_new();
+    EXPECTED
+        .get_or_try_init(|| async {
+            let stand = Stand::start().await?;
+            let _operator = stand.operator().await?;
+            stand.apply_samples().await?;
+            settled(&stand).await?;
+            stable(&stand).await
+        })
+        .await
 }
 
 /// Fails, naming what differs.
@@ -91,7 +97,7 @@ async fn throttling_and_expiring_tokens_and_empty_pages_change_nothing() -> Resu
     let operator = stand.operator().await?;
     stand.apply_samples().await?;
     settled(&stand).await.with_context(|| operator.log())?;
-    same(&wanted, &stable(&stand).await?)?;
+    same(wanted, &stable(&stand).await?)?;
     ensure!(operator.metric("soc2_aws_throttled_total{").await? > 0.0, "nothing was throttled");
     Ok(())
 }
@@ -114,7 +120,7 @@ async fn a_kill_in_the_middle_of_a_sweep_changes_nothing() -> Result<()> {
     }
     stand.sandbox.post("/settings", json!({"latencyMs": 0})).await?;
     settled(&stand).await.with_context(|| operator.log())?;
-    same(&wanted, &stable(&stand).await?)?;
+    same(wanted, &stable(&stand).await?)?;
     Ok(())
 }
 
@@ -129,7 +135,7 @@ async fn a_restarted_api_server_loses_nothing() -> Result<()> {
     let policy = stand.sandbox.policy("soc2-acme-deny-leave-org").await?;
     stand.plane.restart_apiserver().await?;
     settled(&stand).await.with_context(|| operator.log())?;
-    same(&wanted, &stable(&stand).await?)?;
+    same(wanted, &stable(&stand).await?)?;
     // Drift is still found.
     let policy = match policy {
         Some(policy) => policy,

@@ -167,45 +167,48 @@ async fn no_free_slot_and_held_writes_refuse_with_numbers() -> Result<()> {
     Ok(())
 }
 
-/// Kills the operator before and after each write of the guardrail; what the cut leaves is gone on with.
-#[tokio::test]
-async fn a_crash_between_any_two_writes_converges_without_a_second_policy() -> Result<()> {
-    for (operation, kind) in [
-        ("CreatePolicy", "timeout"),
-        ("CreatePolicy", "cutAfter"),
-        ("AttachPolicy", "timeout"),
-        ("AttachPolicy", "cutAfter"),
-    ] {
-        let stand = Stand::start().await?;
-        let operator = stand.operator().await?;
-        // The call hangs (before it is done), or is done and never answered: there the operator dies.
-        stand
-            .sandbox
-            .fault(json!({"service": "organizations", "operation": operation, "kind": kind, "delayMs": 60_000}))
-            .await?;
-        stand.apply_samples().await?;
-        let last = 0;
-        eventually("the write to be under way", || async {
-            let calls = stand.sandbox.calls(last, Some(operation)).await?;
-            ensure!(!calls.is_empty(), "no {operation} yet");
-            Ok(())
-        })
-        .await
-        .with_context(|| format!("{operation} {kind}"))?;
-        let operator: Operator = {
-            let mut operator = operator;
-            operator.kill()?;
-            stand.sandbox.no_faults().await?;
-            Operator::start(operator.options.clone()).await?
-        };
-        stand
-            .condition("grset", "leave-org", "InSync", "True", "InSync")
-            .await
-            .with_context(|| format!("after a crash in {operation} ({kind}):\n{}", operator.log()))?;
-        let created = writes(&stand).await?.iter().filter(|event| event["kind"] == "create").count();
-        ensure!(created == 1, "{created} policies were created after a crash in {operation} ({kind})");
-        let policy = stand.sandbox.policy(POLICY).await?.context("gone")?;
-        ensure!(targets(&policy).len() == 1, "{policy:#}");
-    }
+/// Kills the operator in a write of the guardrail, before it is done (`timeout`) or after (`cutAfter`); what the cut leaves
+/// is gone on with.
+async fn crash_in(operation: &str, kind: &str) -> Result<()> {
+    let stand = Stand::start().await?;
+    let mut operator = stand.operator().await?;
+    // Long enough to be killed in; it also holds the one write that AWS does at a time, which the next process waits for.
+    let fault = json!({"service": "organizations", "operation": operation, "kind": kind, "delayMs": 5_000});
+    stand.sandbox.fault(fault).await?;
+    stand.apply_samples().await?;
+    eventually("the write to be under way", || async {
+        let calls = stand.sandbox.calls(0, Some(operation)).await?;
+        ensure!(!calls.is_empty(), "no {operation} yet");
+        Ok(())
+    })
+    .await?;
+    operator.kill()?;
+    stand.sandbox.no_faults().await?;
+    let operator = Operator::start(operator.options.clone()).await?;
+    stand.condition("grset", "leave-org", "InSync", "True", "InSync").await.with_context(|| operator.log())?;
+    let created = writes(&stand).await?.iter().filter(|event| event["kind"] == "create").count();
+    ensure!(created == 1, "{created} policies were created");
+    let policy = stand.sandbox.policy(POLICY).await?.context("gone")?;
+    ensure!(targets(&policy).len() == 1, "{policy:#}");
     Ok(())
+}
+
+#[tokio::test]
+async fn a_crash_before_creating_converges() -> Result<()> {
+    crash_in("CreatePolicy", "timeout").await
+}
+
+#[tokio::test]
+async fn a_crash_after_creating_converges_without_a_second_policy() -> Result<()> {
+    crash_in("CreatePolicy", "cutAfter").await
+}
+
+#[tokio::test]
+async fn a_crash_before_attaching_converges() -> Result<()> {
+    crash_in("AttachPolicy", "timeout").await
+}
+
+#[tokio::test]
+async fn a_crash_after_attaching_converges() -> Result<()> {
+    crash_in("AttachPolicy", "cutAfter").await
 }
