@@ -258,9 +258,10 @@ impl Cloud {
         }
     }
 
-    /// Changes a finding; that moves its `UpdatedAt`.
+    /// Changes a finding; that moves its `UpdatedAt`, always forward: two versions of one time would be a tie, at which the
+    /// worse stands.
     pub(crate) fn change(&mut self, index: usize, change: impl FnOnce(&mut Finding)) {
-        let now = self.now();
+        let now = self.now().max(self.rows[index].updated + 1);
         let row = &mut self.rows[index];
         change(&mut row.finding);
         row.updated = now;
