@@ -88,6 +88,15 @@ class Sandbox:
         """Security Hub as its administrator in the home Region."""
         return self.client("securityhub", SECURITY, HOME)
 
+    @property
+    def sqs(self):
+        """SQS as the security account in the home Region; waits for long receives."""
+        return self.client("sqs", SECURITY, HOME, read_timeout=40)
+
+    def queue(self, name, account=SECURITY, region=HOME):
+        """URL of a queue."""
+        return self.client("sqs", account, region).get_queue_url(QueueName=name)["QueueUrl"]
+
     def assume(self, role, external_id=None, **arguments):
         """Keys of a role's session."""
         if external_id is not None:

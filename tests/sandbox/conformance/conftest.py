@@ -18,6 +18,9 @@ OPERATIONS = {
         "ListMembers", "ListSecurityControlDefinitions", "ListStandardsControlAssociations", "BatchImportFindings",
         "BatchUpdateFindings",
     ],
+    "sqs": [
+        "ReceiveMessage", "DeleteMessage", "DeleteMessageBatch", "GetQueueUrl", "GetQueueAttributes", "SendMessage",
+    ],
 }
 
 called = set()

@@ -46,3 +46,22 @@ def test_sts(sandbox):
     assert code != 0 and "AccessDenied" in error
     code, output, _ = sandbox.cli("sts", "assume-role", "--role-arn", role, "--role-session-name", "me", "--external-id", "secret-7")
     assert code == 0 and output["Credentials"]["SessionToken"]
+
+
+def test_sqs(fresh):
+    code, output, _ = fresh.cli("sqs", "get-queue-url", "--queue-name", "plain", account=SECURITY, region=HOME)
+    assert code == 0
+    url = ("--queue-url", output["QueueUrl"])
+    code, sent, _ = fresh.cli("sqs", "send-message", *url, "--message-body", "hello", account=SECURITY, region=HOME)
+    assert code == 0
+    code, output, _ = fresh.cli("sqs", "receive-message", *url, "--wait-time-seconds", "1", account=SECURITY, region=HOME)
+    (message,) = output["Messages"]
+    assert code == 0 and (message["Body"], message["MessageId"]) == ("hello", sent["MessageId"])
+    deleted = fresh.cli("sqs", "delete-message", *url, "--receipt-handle", message["ReceiptHandle"], account=SECURITY, region=HOME)
+    assert deleted[0] == 0
+    code, output, _ = fresh.cli("sqs", "get-queue-attributes", *url, "--attribute-names", "All", account=SECURITY, region=HOME)
+    assert output["Attributes"]["ApproximateNumberOfMessagesNotVisible"] == "0"
+    code, _, error = fresh.cli("sqs", "receive-message", *url, account=PAYMENTS, region=HOME)
+    assert code != 0 and "AccessDenied" in error
+    code, _, error = fresh.cli("sqs", "list-queues", account=SECURITY, region=HOME)
+    assert code != 0 and "InvalidAction" in error

@@ -101,7 +101,7 @@ impl Entry {
 }
 
 fn is_throttle(outcome: &str) -> bool {
-    matches!(outcome, "TooManyRequestsException" | "Throttling" | "ThrottlingException")
+    matches!(outcome, "TooManyRequestsException" | "Throttling" | "ThrottlingException" | "RequestThrottled")
 }
 
 /// The input as text, without what is secret or too long.

@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 
 use crate::protocol::form;
 use crate::securityhub::{self, ControlRequest};
+use crate::sqs;
 use crate::state::State;
 use crate::world::{Name, Settings};
 
@@ -31,6 +32,8 @@ const ROUTES: &[&str] = &[
     "POST /world/policies/{id}/attach {target}, POST /world/policies/{id}/detach {target}",
     "POST /world/policy-types {SERVICE_CONTROL_POLICY: true}",
     "GET|POST /world/findings..., POST /world/hub (see README.md)",
+    "GET /world/queues, GET|POST /world/queues/{name} {events, duplicateEvery, shuffle, visibilityTimeoutSeconds, principals}",
+    "POST|DELETE /world/queues/{name}/messages {body}",
     "GET /history, GET /state",
 ];
 
@@ -60,7 +63,12 @@ fn route(state: &mut State, request: &ControlRequest) -> anyhow::Result<Option<V
     let segments: Vec<&str> = path.split('/').filter(|segment| !segment.is_empty()).collect();
     let now = state.clock.now();
     if let ["world", "findings" | "hub", ..] = segments[..] {
-        return securityhub::control(&mut state.hub, now, request).map(Some);
+        let answer = securityhub::control(&mut state.hub, now, request);
+        state.send_events();
+        return answer.map(Some);
+    }
+    if let ["world", "queues", rest @ ..] = &segments[..] {
+        return sqs::control(&mut state.queues, now, request, rest).map(Some);
     }
     if let ["world", rest @ ..] = &segments[..] {
         return world(state, request, rest, now);

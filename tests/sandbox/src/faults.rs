@@ -36,7 +36,7 @@ pub enum FaultKind {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct FaultSpec {
-    /// Signing name of the service: `organizations`, `securityhub`, `sts`.
+    /// Signing name of the service: `organizations`, `securityhub`, `sts`, `sqs`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub service: Option<String>,
     /// Name of the operation.

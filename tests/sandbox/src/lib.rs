@@ -1,4 +1,4 @@
-//! `aws-sandbox`: a strict stand-in for AWS Organizations, Security Hub CSPM and STS, for development and tests.
+//! `aws-sandbox`: a strict stand-in for AWS Organizations, Security Hub CSPM, STS and SQS, for development and tests.
 //!
 //! It shares no code with the product that it checks. README.md beside this crate says what is strict, what is not
 //! modelled, and how a world file and the control port look.
@@ -7,6 +7,7 @@ pub mod call;
 pub mod calls;
 pub mod clock;
 pub mod control;
+pub mod events;
 pub mod faults;
 pub mod history;
 pub mod identity;
@@ -16,6 +17,7 @@ pub mod protocol;
 pub mod securityhub;
 pub mod server;
 pub mod signature;
+pub mod sqs;
 pub mod state;
 pub mod sts;
 pub mod world;

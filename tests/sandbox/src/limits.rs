@@ -34,6 +34,8 @@ const RATES: &[(&str, &str, f64, f64)] = &[
     ("securityhub", "GetFindings", 3.0, 6.0),
     ("securityhub", "*", 10.0, 30.0),
     ("sts", "*", 600.0, 600.0),
+    // Standard queues have no limit that a reader meets.
+    ("sqs", "*", 3000.0, 3000.0),
 ];
 
 /// The rate of one operation.

@@ -12,7 +12,7 @@ use aws_sandbox::world::World;
 use clap::{Parser, ValueEnum};
 use serde_json::json;
 
-/// A strict stand-in for AWS Organizations, Security Hub and STS.
+/// A strict stand-in for AWS Organizations, Security Hub, STS and SQS.
 #[derive(Debug, Parser)]
 #[command(version)]
 struct Options {

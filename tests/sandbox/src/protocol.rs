@@ -1,4 +1,4 @@
-//! The wire protocols: AWS JSON 1.1 (Organizations), REST-JSON (Security Hub), Query with XML answers (STS).
+//! The wire protocols: AWS JSON 1.1 (Organizations) and 1.0 (SQS), REST-JSON (Security Hub), Query with XML answers (STS).
 
 use std::collections::BTreeMap;
 
@@ -6,9 +6,10 @@ use http::{HeaderMap, Method, Uri};
 use serde_json::{Map, Value, json};
 
 use crate::call::{Answer, ApiError};
-use crate::{organizations, securityhub, sts};
+use crate::{organizations, securityhub, sqs, sts};
 
-const JSON_TARGET: &str = "AWSOrganizationsV20161128.";
+const ORGANIZATIONS_TARGET: &str = "AWSOrganizationsV20161128.";
+const SQS_TARGET: &str = "AmazonSQS.";
 const STS_NAMESPACE: &str = "https://sts.amazonaws.com/doc/2011-06-15/";
 
 /// A service of the sandbox.
@@ -20,6 +21,8 @@ pub enum Service {
     SecurityHub,
     /// STS, Query.
     Sts,
+    /// SQS, AWS JSON 1.0 with the error codes of its older query protocol.
+    Sqs,
 }
 
 /// A request as the service's protocol reads it.
@@ -44,6 +47,8 @@ pub struct Reply {
     pub content_type: &'static str,
     /// `x-amzn-ErrorType`.
     pub error_type: Option<String>,
+    /// `x-amzn-query-error`.
+    pub query_error: Option<String>,
     /// Body.
     pub body: String,
 }
@@ -56,6 +61,7 @@ impl Service {
             "organizations" => Some(Self::Organizations),
             "securityhub" => Some(Self::SecurityHub),
             "sts" => Some(Self::Sts),
+            "sqs" => Some(Self::Sqs),
             _ => None,
         }
     }
@@ -67,10 +73,11 @@ impl Service {
             .get("content-type")
             .and_then(|value| value.to_str().ok())
             .is_some_and(|value| value.starts_with("application/x-www-form-urlencoded"));
-        match (headers.contains_key("x-amz-target"), is_form) {
-            (true, _) => Self::Organizations,
-            (false, true) => Self::Sts,
-            (false, false) => Self::SecurityHub,
+        match (target(headers), is_form) {
+            (Some(target), _) if target.starts_with(SQS_TARGET) => Self::Sqs,
+            (Some(_), _) => Self::Organizations,
+            (None, true) => Self::Sts,
+            (None, false) => Self::SecurityHub,
         }
     }
 
@@ -81,6 +88,7 @@ impl Service {
             Self::Organizations => "organizations",
             Self::SecurityHub => "securityhub",
             Self::Sts => "sts",
+            Self::Sqs => "sqs",
         }
     }
 
@@ -88,7 +96,8 @@ impl Service {
     pub fn read(self, method: &Method, uri: &Uri, headers: &HeaderMap, body: &[u8]) -> Result<Request, ApiError> {
         let query = form(uri.query().unwrap_or_default());
         match self {
-            Self::Organizations => read_json(headers, body, query),
+            Self::Organizations => read_json(headers, body, query, ORGANIZATIONS_TARGET, organizations::knows),
+            Self::Sqs => read_json(headers, body, query, SQS_TARGET, sqs::knows),
             Self::SecurityHub => read_rest(method, uri, body, query),
             Self::Sts => Ok(read_query(body, query)),
         }
@@ -98,7 +107,7 @@ impl Service {
     #[must_use]
     pub fn unknown_operation(self, operation: &str) -> ApiError {
         match self {
-            Self::Organizations => ApiError::bad_request(
+            Self::Organizations | Self::Sqs => ApiError::bad_request(
                 "UnknownOperationException",
                 "The requested operation is not supported by aws-sandbox.",
             ),
@@ -114,7 +123,7 @@ impl Service {
     pub fn refusal(self, json_code: &str, query_code: &str, message: impl Into<String>) -> ApiError {
         match self {
             Self::Organizations => ApiError::bad_request(json_code, message),
-            Self::SecurityHub => ApiError::new(403, json_code, message),
+            Self::SecurityHub | Self::Sqs => ApiError::new(403, json_code, message),
             Self::Sts => ApiError::new(403, query_code, message),
         }
     }
@@ -130,6 +139,7 @@ impl Service {
             }
             Self::SecurityHub => ApiError::new(429, "TooManyRequestsException", "Too Many Requests"),
             Self::Sts => ApiError::bad_request("Throttling", "Rate exceeded"),
+            Self::Sqs => ApiError::bad_request("RequestThrottled", "Request is throttled."),
         }
     }
 
@@ -140,7 +150,7 @@ impl Service {
         match self {
             Self::Organizations => ApiError::new(500, "ServiceException", message),
             Self::SecurityHub => ApiError::new(500, "InternalException", message),
-            Self::Sts => ApiError::new(500, "InternalFailure", message),
+            Self::Sts | Self::Sqs => ApiError::new(500, "InternalFailure", message),
         }
     }
 
@@ -152,8 +162,13 @@ impl Service {
             (Self::Sts, Err(error)) => reply(error.status, "text/xml", sts_error(error, request_id)),
             (_, Ok(output)) => reply(200, self.content_type(), output.to_string()),
             (_, Err(error)) => {
-                let body = self.json_error(error).to_string();
-                Reply { error_type: Some(error.code.clone()), ..reply(error.status, self.content_type(), body) }
+                let reply = reply(error.status, self.content_type(), self.json_error(error).to_string());
+                if self == Self::Sqs {
+                    let side = if error.status < 500 { "Sender" } else { "Receiver" };
+                    let query_error = format!("{};{side}", sqs::query_code(&error.code));
+                    return Reply { query_error: Some(query_error), ..reply };
+                }
+                Reply { error_type: Some(error.code.clone()), ..reply }
             }
         }
     }
@@ -163,11 +178,15 @@ impl Service {
             Self::Organizations => "application/x-amz-json-1.1",
             Self::SecurityHub => "application/json",
             Self::Sts => "text/xml",
+            Self::Sqs => "application/x-amz-json-1.0",
         }
     }
 
     fn json_error(self, error: &ApiError) -> Value {
         let mut body = Map::new();
+        if self == Self::Sqs {
+            return json!({"__type": sqs::type_of(&error.code), "message": error.message});
+        }
         if self == Self::Organizations {
             body.insert("__type".to_owned(), json!(error.code));
             // Errors of the front end, before the service itself is reached, spell it small.
@@ -198,13 +217,23 @@ fn is_front_end(code: &str) -> bool {
 }
 
 fn reply(status: u16, content_type: &'static str, body: String) -> Reply {
-    Reply { status, content_type, error_type: None, body }
+    Reply { status, content_type, error_type: None, query_error: None, body }
 }
 
-fn read_json(headers: &HeaderMap, body: &[u8], query: BTreeMap<String, String>) -> Result<Request, ApiError> {
-    let target = headers.get("x-amz-target").and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let known = target.strip_prefix(JSON_TARGET).filter(|operation| organizations::knows(operation));
-    let operation = known.or_else(|| target.rsplit('.').next()).unwrap_or_default().to_owned();
+fn target(headers: &HeaderMap) -> Option<&str> {
+    headers.get("x-amz-target").map(|value| value.to_str().unwrap_or_default())
+}
+
+fn read_json(
+    headers: &HeaderMap,
+    body: &[u8],
+    query: BTreeMap<String, String>,
+    prefix: &str,
+    exists: fn(&str) -> bool,
+) -> Result<Request, ApiError> {
+    let asked = target(headers).unwrap_or_default();
+    let known = asked.strip_prefix(prefix).filter(|operation| exists(operation));
+    let operation = known.or_else(|| asked.rsplit('.').next()).unwrap_or_default().to_owned();
     let input = object(body)?;
     Ok(Request { operation, known: known.is_some(), input: Value::Object(input), query })
 }

@@ -17,6 +17,8 @@ use axum::serve::{IncomingStream, Listener};
 use http::request::Parts;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::oneshot;
+use tokio::time::{Instant, sleep_until};
 
 use crate::call::{Answer, ApiError};
 use crate::control;
@@ -73,7 +75,9 @@ async fn control_call(Extract(shared): Extract<Arc<Shared>>, request: axum::extr
     let (parts, body) = request.into_parts();
     let body = to_bytes(body, LARGEST_BODY).await.unwrap_or_default();
     let (status, answer) = control::answer(&mut shared.lock(), &parts.method, &parts.uri, &body);
-    respond(Reply { status, content_type: "application/json", error_type: None, body: format!("{answer}\n") }, "")
+    shared.changed.notify_waiters();
+    let body = format!("{answer}\n");
+    respond(Reply { status, content_type: "application/json", error_type: None, query_error: None, body }, "")
 }
 
 /// Answers one AWS call. It runs in a task of its own: a caller that goes away does not undo what it asked for.
@@ -86,7 +90,9 @@ async fn aws_call(
     let Ok(body) = to_bytes(body, LARGEST_BODY).await else { return cut(&scissors) };
     let request_id = request_id();
     let guessed = Service::guessed(&parts.headers);
-    let done = tokio::spawn(answer(shared, parts, body, request_id.clone())).await;
+    // Dropped with this future, which is when the caller goes away.
+    let (_here, gone) = oneshot::channel();
+    let done = tokio::spawn(answer(shared, parts, body, request_id.clone(), gone)).await;
     match done {
         Ok(Some(reply)) => respond(reply, &request_id),
         Ok(None) => cut(&scissors),
@@ -98,12 +104,18 @@ async fn aws_call(
 }
 
 /// The reply to one call; `None` when the connection is to be cut.
-async fn answer(shared: Arc<Shared>, parts: Parts, body: Bytes, request_id: String) -> Option<Reply> {
+async fn answer(
+    shared: Arc<Shared>,
+    parts: Parts,
+    body: Bytes,
+    request_id: String,
+    gone: oneshot::Receiver<()>,
+) -> Option<Reply> {
     let (service, admitted) = match admit(&shared, &parts, &body) {
         Ok(admitted) => admitted,
         Err((service, error)) => return Some(service.write("", &Err(error), &request_id)),
     };
-    let mut turn = Turn { shared: &shared, admitted };
+    let mut turn = Turn { shared: &shared, admitted, gone };
     let answer = turn.run().await?;
     Some(service.write(&turn.admitted.call.operation, &answer, &request_id))
 }
@@ -152,6 +164,8 @@ fn unsigned(service: Service, error: &SignatureError) -> ApiError {
 struct Turn<'a> {
     shared: &'a Shared,
     admitted: Admitted,
+    /// Ends when the caller goes away.
+    gone: oneshot::Receiver<()>,
 }
 
 impl Turn<'_> {
@@ -161,7 +175,7 @@ impl Turn<'_> {
         tokio::time::sleep(half).await;
         let answer = match self.admitted.plan.clone() {
             Plan::Refuse(error) => Err(error),
-            Plan::Do | Plan::DoAndCut => self.shared.lock().perform(&mut self.admitted),
+            Plan::Do | Plan::DoAndCut => self.perform().await,
             Plan::Cut => return self.end("cut"),
             Plan::Hang => {
                 self.end("timeout");
@@ -172,6 +186,34 @@ impl Turn<'_> {
         tokio::time::sleep(half).await;
         self.end(outcome(&answer));
         (self.admitted.plan != Plan::DoAndCut).then_some(answer)
+    }
+
+    /// Does the call. One that may wait for an answer is done again when there may be one, until its patience ends or
+    /// nobody listens any more.
+    async fn perform(&mut self) -> Answer {
+        let patience = State::patience(&self.admitted);
+        let deadline = Instant::now() + patience;
+        loop {
+            let changed = self.shared.changed.notified();
+            let (answer, visible) = {
+                let mut state = self.shared.lock();
+                (state.perform(&mut self.admitted), state.until_visible())
+            };
+            let nothing = answer.as_ref().is_ok_and(|answer| answer.as_object().is_some_and(serde_json::Map::is_empty));
+            if patience.is_zero() || !nothing {
+                self.shared.changed.notify_waiters();
+                return answer;
+            }
+            let wake = visible.map_or(deadline, |visible| deadline.min(Instant::now() + visible));
+            tokio::select! {
+                () = changed => {}
+                () = sleep_until(wake) => {}
+                _ = &mut self.gone => return answer,
+            }
+            if Instant::now() >= deadline {
+                return answer;
+            }
+        }
     }
 
     fn end(&self, outcome: &str) -> Option<Answer> {
@@ -194,10 +236,14 @@ fn respond(reply: Reply, request_id: &str) -> Response {
     if let Some(kind) = &reply.error_type {
         response = response.header("x-amzn-errortype", kind);
     }
+    if let Some(code) = &reply.query_error {
+        response = response.header("x-amzn-query-error", code);
+    }
     response.body(Body::from(reply.body)).unwrap_or_default()
 }
 
-fn request_id() -> String {
+/// Something like a UUID.
+pub(crate) fn request_id() -> String {
     let id = format!("{:032x}", rand::random::<u128>());
     [&id[..8], &id[8..12], &id[12..16], &id[16..20], &id[20..]].join("-")
 }

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use anyhow::Context as _;
 use jiff::Timestamp;
 use serde_json::Value;
+use tokio::sync::Notify;
 
 use crate::call::{Answer, ApiError, Call, HandlerFaults};
 use crate::calls::{CallLog, LoggedCall};
@@ -18,8 +19,9 @@ use crate::organizations::{self, Organization};
 use crate::protocol::{Request, Service};
 use crate::securityhub::{self, Hub, OrgFacts};
 use crate::signature::Scope;
-use crate::sts;
+use crate::sqs::{self, Queues};
 use crate::world::{Settings, World};
+use crate::{events, sts};
 
 /// All state.
 #[derive(Debug)]
@@ -32,6 +34,8 @@ pub struct State {
     pub organization: Organization,
     /// Security Hub.
     pub hub: Hub,
+    /// Queues.
+    pub queues: Queues,
     /// Who there is.
     pub identities: Identities,
     /// Faults that are on.
@@ -43,20 +47,24 @@ pub struct State {
     writing: bool,
 }
 
-/// The state and its lock.
+/// The state and its lock, and a call for those who wait until it changes.
 #[derive(Debug)]
-pub struct Shared(Mutex<State>);
+pub struct Shared {
+    state: Mutex<State>,
+    /// Rung whenever something may have changed.
+    pub changed: Notify,
+}
 
 impl Shared {
     /// Puts a state behind its lock.
     #[must_use]
     pub fn new(state: State) -> Self {
-        Self(Mutex::new(state))
+        Self { state: Mutex::new(state), changed: Notify::new() }
     }
 
     /// The state; a handler that panicked does not take the sandbox with it.
     pub fn lock(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -110,12 +118,14 @@ impl State {
             management_account: management.to_owned(),
             partition: partition.to_owned(),
         };
+        let queues = Queues::new(world.queues, &facts.partition, clock.now())?;
         let hub = Hub::new(world.security_hub, &facts, clock.now()).context("securityHub")?;
         let mut state = Self {
             clock,
             settings: Settings::default(),
             organization,
             hub,
+            queues,
             identities,
             faults: Faults::default(),
             calls: CallLog::default(),
@@ -195,8 +205,9 @@ impl State {
 
     fn plan(&mut self, admitted: &Admitted, effect: &Effect) -> Plan {
         let (service, call) = (admitted.service, &admitted.call);
-        let action = format!("{}:{}", service.name(), call.operation);
-        let denied = || Plan::Refuse(service.access_denied(&call.principal, &action));
+        let action = service.action(&call.operation);
+        let resource = || if service == Service::Sqs { sqs::resource(call) } else { "*".to_owned() };
+        let denied = || Plan::Refuse(service.access_denied(&call.principal, &action, &resource()));
         match effect.kind {
             Some(FaultKind::Throttle) => return Plan::Refuse(service.throttled()),
             Some(FaultKind::ServerError) => return Plan::Refuse(service.broken()),
@@ -224,11 +235,41 @@ impl State {
     /// Does the call, by the sandbox's clock as it is now.
     pub fn perform(&mut self, admitted: &mut Admitted) -> Answer {
         admitted.call.now = self.clock.now();
-        match admitted.service {
-            Service::Organizations => organizations::handle(&mut self.organization, &admitted.call),
-            Service::SecurityHub => securityhub::handle(&mut self.hub, &admitted.call),
-            Service::Sts => sts::handle(&mut self.identities, admitted.caller.as_ref(), &admitted.call),
+        let (caller, call) = (admitted.caller.as_ref(), &admitted.call);
+        let answer = match admitted.service {
+            Service::Organizations => organizations::handle(&mut self.organization, call),
+            Service::SecurityHub => securityhub::handle(&mut self.hub, call),
+            Service::Sts => sts::handle(&mut self.identities, caller, call),
+            Service::Sqs => sqs::handle(&mut self.queues, caller, call),
+        };
+        self.send_events();
+        answer
+    }
+
+    /// Sends an event of each finding that changed to every queue that is to get it.
+    pub fn send_events(&mut self) {
+        let now = self.clock.now();
+        let watchers = self.queues.watchers();
+        for (at, finding) in self.hub.take_changed(&watchers) {
+            let place = watchers.iter().find(|(watcher, ..)| *watcher == at);
+            if let Some((_, account, region)) = place {
+                self.queues.deliver(at, &events::imported(account, region, now, &finding), now);
+            }
         }
+    }
+
+    /// How long a call may wait for something to answer.
+    #[must_use]
+    pub fn patience(admitted: &Admitted) -> Duration {
+        if admitted.service == Service::Sqs { sqs::patience(&admitted.call) } else { Duration::ZERO }
+    }
+
+    /// How long until a message comes into sight by itself; `None`: not while the clock stands.
+    #[must_use]
+    pub fn until_visible(&self) -> Option<Duration> {
+        let now = self.clock.now();
+        let next = self.queues.next_visible(now).filter(|_| !self.clock.is_frozen())?;
+        Duration::try_from(next.duration_since(now)).ok()
     }
 
     /// Lets the next write in.
@@ -277,7 +318,15 @@ impl Service {
             Self::Organizations => organizations::is_write(operation),
             Self::SecurityHub => operation.starts_with("Batch") && operation.ends_with("Findings"),
             Self::Sts => false,
+            Self::Sqs => sqs::is_write(operation),
         }
+    }
+
+    /// The permission that an operation asks for.
+    fn action(self, operation: &str) -> String {
+        // A batch needs what each of its entries needs.
+        let operation = if self == Self::Sqs { operation.trim_end_matches("Batch") } else { operation };
+        format!("{}:{operation}", self.name())
     }
 
     fn unauthenticated(self, refused: Refused) -> ApiError {
@@ -295,12 +344,14 @@ impl Service {
         }
     }
 
-    fn access_denied(self, arn: &str, action: &str) -> ApiError {
-        let error = sts::access_denied(arn, action, "*");
+    fn access_denied(self, arn: &str, action: &str, resource: &str) -> ApiError {
+        // SQS spells its actions small.
+        let action = if self == Self::Sqs { action.to_ascii_lowercase() } else { action.to_owned() };
+        let error = sts::access_denied(arn, &action, resource);
         let why = format!("{} because no identity-based policy allows the {action} action", error.message);
         match self {
             Self::Organizations => ApiError::bad_request("AccessDeniedException", why),
-            Self::SecurityHub => ApiError::new(403, "AccessDeniedException", why),
+            Self::SecurityHub | Self::Sqs => ApiError::new(403, "AccessDeniedException", why),
             Self::Sts => ApiError { message: why, ..error },
         }
     }

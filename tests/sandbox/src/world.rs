@@ -10,6 +10,7 @@ use serde_json::Value;
 
 use crate::organizations::AccountState;
 use crate::securityhub::HubSection;
+use crate::sqs::QueueSection;
 
 pub use scalars::{AccountId, Name, OuEntry};
 
@@ -50,6 +51,9 @@ pub struct World {
     /// Security Hub.
     #[serde(default)]
     pub security_hub: HubSection,
+    /// SQS queues.
+    #[serde(default)]
+    pub queues: Vec<QueueSection>,
 }
 
 impl World {

@@ -28,6 +28,7 @@ mod tables;
 mod tests;
 mod token;
 mod update;
+mod watch;
 mod when;
 
 pub use routes::{Labels, operation_of};
@@ -116,6 +117,7 @@ impl Hub {
         for (at, finding) in section.findings.iter().enumerate() {
             changes::set(&mut hub, finding, now).with_context(|| format!("securityHub.findings[{at}]"))?;
         }
+        hub.store.watch();
         Ok(hub)
     }
 }

@@ -25,6 +25,8 @@ pub(super) struct Store {
     log: Vec<RowId>,
     /// How many entries were dropped from the log's beginning.
     dropped: usize,
+    /// What changed and nobody was told of yet; `None` while the world is made.
+    changed: Option<Vec<RowId>>,
     /// Place of each `Id` and `ProductArn`, made when first asked for.
     by_id: Option<HashMap<u64, RowId>>,
 }
@@ -100,7 +102,18 @@ impl Store {
         self.log.get(position.checked_sub(self.dropped)?..)
     }
 
+    /// From now on remembers what changes.
+    pub(super) fn watch(&mut self) {
+        self.changed = Some(Vec::new());
+    }
+
+    /// What was added or changed since the last call, or taken away.
+    pub(super) fn take_changed(&mut self) -> Vec<RowId> {
+        self.changed.as_mut().map(std::mem::take).unwrap_or_default()
+    }
+
     fn note(&mut self, id: RowId) {
+        self.changed.iter_mut().for_each(|changed| changed.push(id));
         if self.log.len() >= LOG_LENGTH {
             self.dropped += self.log.len();
             self.log.clear();
