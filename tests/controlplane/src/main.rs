@@ -8,7 +8,10 @@ use std::{
 
 use anyhow::{Context, Result, ensure};
 use clap::{Parser, Subcommand};
-use controlplane::{ControlPlane, tools::Tools};
+use controlplane::{
+    ControlPlane,
+    tools::{PrometheusTools, Tools},
+};
 use tokio::signal::unix::{SignalKind, signal};
 
 const MORE: &str = "\
@@ -33,7 +36,7 @@ struct Arguments {
 enum Command {
     /// Run in the foreground until Ctrl-C.
     Up(Up),
-    /// Build the programs if they are not there, and print their folder.
+    /// Build these programs and those of Prometheus if they are not there, and print their folders.
     Tools,
 }
 
@@ -60,6 +63,8 @@ async fn main() -> Result<()> {
         Command::Up(arguments) => up(&arguments).await,
         Command::Tools => {
             println!("{}", find_tools().await?.bin().display());
+            let prometheus = tokio::task::spawn_blocking(PrometheusTools::ensure).await??;
+            println!("{}", prometheus.bin().display());
             Ok(())
         }
     }

@@ -1,11 +1,12 @@
-//! Finds the Kubernetes programs, and builds them when they are not there.
+//! Finds the Kubernetes and Prometheus programs, and builds them when they are not there.
 //!
-//! `KUBEBUILDER_ASSETS` names a folder that has them already (the convention of envtest); then nothing
-//! is built. Otherwise they come from the Go tool module that is embedded here, and are kept in
-//! `<cache>/kubernetes-<key>/bin`, where `<key>` is a hash of go.mod, go.sum, the build flags and the
-//! platform: a change of any of them is a new folder.
+//! They come from the Go tool modules that are embedded here, and are kept in `<cache>/<module>-<key>/bin`,
+//! where `<key>` is a hash of go.mod, go.sum, the build flags and the platform: a change of any of them is
+//! a new folder. `KUBEBUILDER_ASSETS` names a folder that has the Kubernetes programs already (the
+//! convention of envtest); then they are not built.
 
 mod build;
+mod module;
 
 use std::{
     env, fs,
@@ -13,6 +14,8 @@ use std::{
 };
 
 use anyhow::{Context, Result, bail, ensure};
+
+use module::{KUBERNETES, PROMETHEUS};
 
 /// What is known about this machine's folders, read from the environment once.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -62,7 +65,7 @@ impl Tools {
     pub fn ensure_with(settings: &Settings) -> Result<Self> {
         match &settings.assets {
             Some(assets) => Self::from_assets(assets),
-            None => Ok(Self { bin: build::ensure(&settings.cache)? }),
+            None => Ok(Self { bin: build::ensure(&KUBERNETES, &settings.cache)? }),
         }
     }
 
@@ -115,6 +118,41 @@ impl Tools {
             );
         }
         Ok(path)
+    }
+}
+
+/// The folder of Prometheus and promtool.
+#[derive(Debug, Clone)]
+pub struct PrometheusTools {
+    bin: PathBuf,
+}
+
+impl PrometheusTools {
+    /// Finds the programs, or builds them: about five minutes on two cores the first time, with progress
+    /// on stderr. Blocks; a second process that needs the same build waits for the first.
+    ///
+    /// Fails when there is no `go` of version 1.26 or newer, or when the build itself fails (with the end
+    /// of its output).
+    pub fn ensure() -> Result<Self> {
+        Ok(Self { bin: build::ensure(&PROMETHEUS, &Settings::from_env().cache)? })
+    }
+
+    /// The folder, absolute; for a person's `PATH`.
+    #[must_use]
+    pub fn bin(&self) -> &Path {
+        &self.bin
+    }
+
+    /// The path of prometheus.
+    #[must_use]
+    pub fn prometheus(&self) -> PathBuf {
+        self.bin.join("prometheus")
+    }
+
+    /// The path of promtool.
+    #[must_use]
+    pub fn promtool(&self) -> PathBuf {
+        self.bin.join("promtool")
     }
 }
 
