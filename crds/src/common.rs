@@ -23,6 +23,21 @@ pub const STANDARDS: [&str; 10] = [
 /// Guardrails of the library.
 pub const GUARDRAILS: [&str; 1] = ["deny-leave-org"];
 
+/// How often something has to be done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+pub enum Cadence {
+    /// Every seven days.
+    Weekly,
+    /// Every calendar month.
+    Monthly,
+    /// Every three calendar months.
+    Quarterly,
+    /// Every six calendar months.
+    SemiAnnual,
+    /// Every twelve calendar months.
+    Annual,
+}
+
 /// Name of a cluster-scoped object in the same cluster.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
@@ -88,4 +103,9 @@ pub struct OrganizationalUnitSelector {
     /// Whether accounts of the units below belong too. Default: true.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub recursive: Option<bool>,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde calls it with a reference")]
+pub(crate) fn is_zero(value: &u32) -> bool {
+    *value == 0
 }

@@ -9,6 +9,7 @@ mod account_posture;
 mod aws_organization;
 mod common;
 mod compliance_profile;
+mod control_catalog;
 mod guardrail_set;
 mod manifest;
 mod schema;
@@ -17,6 +18,7 @@ pub use account_posture::*;
 pub use aws_organization::*;
 pub use common::*;
 pub use compliance_profile::*;
+pub use control_catalog::*;
 pub use guardrail_set::*;
 pub use manifest::{crds, manifest};
 

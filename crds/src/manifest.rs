@@ -4,7 +4,7 @@ use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomRe
 use kube::CustomResourceExt;
 use serde_yaml::Value;
 
-use crate::{AccountPosture, AwsOrganization, ComplianceProfile, GuardrailSet};
+use crate::{AccountPosture, AwsOrganization, ComplianceProfile, ControlCatalog, GuardrailSet};
 
 /// First line of each generated file.
 const HEADER: &str = "# Generated from crds/src by `make crds`; do not edit.\n";
@@ -12,7 +12,13 @@ const HEADER: &str = "# Generated from crds/src by `make crds`; do not edit.\n";
 /// The CRD of each kind, in alphabetical order.
 #[must_use]
 pub fn crds() -> Vec<CustomResourceDefinition> {
-    vec![AccountPosture::crd(), AwsOrganization::crd(), ComplianceProfile::crd(), GuardrailSet::crd()]
+    vec![
+        AccountPosture::crd(),
+        AwsOrganization::crd(),
+        ComplianceProfile::crd(),
+        ControlCatalog::crd(),
+        GuardrailSet::crd(),
+    ]
 }
 
 /// A CRD as the text of its generated file; the same for the same types, always.

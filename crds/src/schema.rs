@@ -11,7 +11,7 @@ use schemars::{Schema, SchemaGenerator, json_schema};
 use serde_json::{Map, Value, json};
 
 /// A string of at most `max` characters for which `rule` holds.
-fn text(max: u32, rule: &str, message: &str) -> Schema {
+pub(crate) fn text(max: u32, rule: &str, message: &str) -> Schema {
     json_schema!({
         "type": "string",
         "maxLength": max,
@@ -155,15 +155,19 @@ pub(crate) fn control_glob(_: &mut SchemaGenerator) -> Schema {
     )
 }
 
-/// Criteria, at least one.
-pub(crate) fn criteria(_: &mut SchemaGenerator) -> Schema {
-    let id = text(
+/// Id of a criterion.
+pub(crate) fn criterion(_: &mut SchemaGenerator) -> Schema {
+    text(
         16,
         "self.matches('^(CC1[.][1-5]|CC2[.][1-3]|CC3[.][1-4]|CC4[.][12]|CC5[.][1-3]|CC6[.][1-8]|CC7[.][1-5]|CC8[.]1|CC9[.][12]|\
          A1[.][1-3]|C1[.][12]|PI1[.][1-5]|P1[.]1|P2[.]1|P3[.][12]|P4[.][1-3]|P5[.][12]|P6[.][1-7]|P7[.]1|P8[.]1)$')",
         "must be the id of a Trust Services criterion: CC1.1 to CC9.2, A1.1 to A1.3, C1.1, C1.2, PI1.1 to PI1.5, P1.1 to P8.1",
-    );
-    list(61, &id)
+    )
+}
+
+/// Criteria, at least one.
+pub(crate) fn criteria(generator: &mut SchemaGenerator) -> Schema {
+    list(61, &criterion(generator))
 }
 
 /// Different Security Hub standards in their short spelling, at least one.

@@ -7,7 +7,7 @@ mod support;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
-use soc2_crds::{AccountPosture, AwsOrganization, ComplianceProfile, GuardrailSet};
+use soc2_crds::{AccountPosture, AwsOrganization, ComplianceProfile, ControlCatalog, GuardrailSet};
 
 /// Documents with the name of the file that they are in.
 fn examples() -> Vec<(String, Value)> {
@@ -49,7 +49,7 @@ fn is_within(part: &Value, whole: &Value) -> bool {
 #[test]
 fn every_sample_is_valid_and_read_in_full() {
     let examples = examples();
-    for kind in ["AwsOrganization", "ComplianceProfile", "GuardrailSet", "AccountPosture"] {
+    for kind in ["AwsOrganization", "ComplianceProfile", "ControlCatalog", "GuardrailSet", "AccountPosture"] {
         assert!(examples.iter().any(|(_, document)| document["kind"] == kind), "no example of {kind}");
     }
     for (file, document) in examples {
@@ -58,6 +58,7 @@ fn every_sample_is_valid_and_read_in_full() {
         let read = match document["kind"].as_str().unwrap() {
             "AwsOrganization" => round_trip::<AwsOrganization>(&document),
             "ComplianceProfile" => round_trip::<ComplianceProfile>(&document),
+            "ControlCatalog" => round_trip::<ControlCatalog>(&document),
             "GuardrailSet" => round_trip::<GuardrailSet>(&document),
             "AccountPosture" => round_trip::<AccountPosture>(&document),
             other => panic!("{file}: kind {other}"),

@@ -47,14 +47,14 @@ pub struct ComplianceProfileStatus {
     #[schemars(length(max = 20))]
     pub worst_controls: Vec<WorstControl>,
     /// How many more controls fail.
-    #[serde(default, skip_serializing_if = "is_zero")]
+    #[serde(default, skip_serializing_if = "crate::common::is_zero")]
     pub more_failing_controls: u32,
     /// The 20 accounts with most failing controls.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 20))]
     pub worst_accounts: Vec<WorstAccount>,
     /// How many more accounts fail.
-    #[serde(default, skip_serializing_if = "is_zero")]
+    #[serde(default, skip_serializing_if = "crate::common::is_zero")]
     pub more_failing_accounts: u32,
     /// What the profile can and cannot see.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -63,11 +63,6 @@ pub struct ComplianceProfileStatus {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[x_kube(merge_strategy = kube::core::cel::ListMerge::Map(vec!["type".into()]))]
     pub conditions: Vec<Condition>,
-}
-
-#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde calls it with a reference")]
-fn is_zero(value: &u32) -> bool {
-    *value == 0
 }
 
 /// A catalogue by name, version and content.
@@ -179,19 +174,19 @@ pub struct CriterionStatus {
 #[serde(rename_all = "camelCase")]
 pub struct AccountStates {
     /// Accounts that passed.
-    #[serde(default, skip_serializing_if = "is_zero")]
+    #[serde(default, skip_serializing_if = "crate::common::is_zero")]
     pub passed: u32,
     /// Accounts that failed.
-    #[serde(default, skip_serializing_if = "is_zero")]
+    #[serde(default, skip_serializing_if = "crate::common::is_zero")]
     pub failed: u32,
     /// Accounts that are unknown.
-    #[serde(default, skip_serializing_if = "is_zero")]
+    #[serde(default, skip_serializing_if = "crate::common::is_zero")]
     pub unknown: u32,
     /// Accounts that are waived.
-    #[serde(default, skip_serializing_if = "is_zero")]
+    #[serde(default, skip_serializing_if = "crate::common::is_zero")]
     pub excepted: u32,
     /// Accounts it does not apply to.
-    #[serde(default, skip_serializing_if = "is_zero")]
+    #[serde(default, skip_serializing_if = "crate::common::is_zero")]
     pub not_applicable: u32,
 }
 
@@ -216,7 +211,7 @@ pub struct GuardrailCoverage {
     /// Accounts in which it is not.
     pub unprotected: u32,
     /// Accounts it cannot affect: the management account.
-    #[serde(default, skip_serializing_if = "is_zero")]
+    #[serde(default, skip_serializing_if = "crate::common::is_zero")]
     pub not_applicable: u32,
     /// The first unprotected accounts.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -254,7 +249,7 @@ pub struct WorstAccount {
     /// Controls that fail.
     pub failed: u32,
     /// Controls that are unknown.
-    #[serde(default, skip_serializing_if = "is_zero")]
+    #[serde(default, skip_serializing_if = "crate::common::is_zero")]
     pub unknown: u32,
 }
 
