@@ -24,3 +24,5 @@ pub use manifest::{crds, manifest};
 
 /// API group of every kind, and prefix of our labels, annotations and AWS tags.
 pub const GROUP: &str = "soc2-operator.dev";
+/// API version of every kind.
+pub const API_VERSION: &str = "soc2-operator.dev/v1alpha1";

@@ -7,32 +7,26 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use kube::api::{Api, DeleteParams, ListParams, Patch, PatchParams};
-use kube::{Client, Resource, ResourceExt};
-use serde_json::{Value, json};
+use kube::{Client, ResourceExt};
+use serde_json::Value;
 use soc2_crds::{AccountPosture, AccountPostureSpec, ComplianceProfile};
+use soc2_posture::assess::CompliantLabel;
 use soc2_posture::ids::AccountId;
+use soc2_posture::objects::{LABELS, account_posture, posture_name};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 /// Field manager of results.
 pub const MANAGER: &str = "soc2-operator/posture";
 
-const LABELS: [&str; 4] = [
-    "soc2-operator.dev/profile",
-    "soc2-operator.dev/account-id",
-    "soc2-operator.dev/organization",
-    "soc2-operator.dev/compliant",
-];
-
 /// A posture as it should be.
 #[derive(Clone, Debug)]
 pub struct Wanted {
     /// The account.
     pub account: AccountId,
-    /// `true`, `false` or `unknown`.
-    pub compliant: &'static str,
+    /// Value of the label.
+    pub compliant: CompliantLabel,
     /// The content.
     pub content: AccountPostureSpec,
 }
@@ -91,17 +85,17 @@ impl PostureWriter {
     }
 
     /// Queues what differs from what stands. With `complete`, postures of other accounts of the profile go.
-    pub fn sync(&self, profile: &ComplianceProfile, organization: &str, wanted: Vec<Wanted>, complete: bool) {
+    pub fn sync(&self, profile: &ComplianceProfile, wanted: Vec<Wanted>, complete: bool) {
         let profile_name = profile.name_any();
         let prefix = format!("{profile_name}-");
         let (Ok(known), Ok(mut queue)) = (self.known.lock(), self.queue.lock()) else { return };
         let mut keep = std::collections::BTreeSet::new();
-        for posture in wanted {
-            let name = format!("{prefix}{}", posture.account);
-            let labels = labels(&profile_name, organization, &posture);
-            if known.get(&name) == Some(&hash(&posture.content, &labels)) {
+        for Wanted { account, compliant, content } in wanted {
+            let name = posture_name(&profile_name, account);
+            let posture = account_posture(profile, account, compliant, content);
+            if known.get(&name) == Some(&hash(&posture.spec, posture.labels())) {
                 queue.remove(&name);
-            } else if let Some(body) = body(profile, &name, &labels, &posture.content) {
+            } else if let Ok(body) = serde_json::to_value(&posture) {
                 queue.insert(name.clone(), Job::Write(body));
             }
             keep.insert(name);
@@ -187,34 +181,6 @@ impl PostureWriter {
 /// Whether a posture's name is the prefix and an account id: profile `a` must not take `a-b-<id>` for its own.
 fn is_of(name: &str, prefix: &str) -> bool {
     name.strip_prefix(prefix).is_some_and(|rest| rest.parse::<AccountId>().is_ok())
-}
-
-fn labels(profile: &str, organization: &str, posture: &Wanted) -> BTreeMap<String, String> {
-    let values =
-        [profile.to_owned(), posture.account.to_string(), organization.to_owned(), posture.compliant.to_owned()];
-    LABELS.iter().map(|label| (*label).to_owned()).zip(values).collect()
-}
-
-fn body(
-    profile: &ComplianceProfile,
-    name: &str,
-    labels: &BTreeMap<String, String>,
-    content: &AccountPostureSpec,
-) -> Option<Value> {
-    let owner = OwnerReference {
-        api_version: ComplianceProfile::api_version(&()).into_owned(),
-        kind: ComplianceProfile::kind(&()).into_owned(),
-        name: profile.name_any(),
-        uid: profile.uid()?,
-        controller: Some(true),
-        block_owner_deletion: None,
-    };
-    let mut body = serde_json::to_value(content).ok()?;
-    let object = body.as_object_mut()?;
-    object.insert("apiVersion".to_owned(), json!(AccountPosture::api_version(&())));
-    object.insert("kind".to_owned(), json!(AccountPosture::kind(&())));
-    object.insert("metadata".to_owned(), json!({"name": name, "labels": labels, "ownerReferences": [owner]}));
-    Some(body)
 }
 
 fn hash(content: &AccountPostureSpec, labels: &BTreeMap<String, String>) -> u64 {

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use kube::{Resource, ResourceExt};
 use soc2_crds::{ComplianceProfile, ComplianceProfileStatus};
 use soc2_posture::SpecError;
-use soc2_posture::assess::{ConditionFact, ProfileMetrics};
+use soc2_posture::assess::ProfileMetrics;
 
 use super::working::Assessed;
 use super::{Observed, Waiting};
@@ -49,9 +49,8 @@ pub async fn assessed(
 ) -> Result<(), Error> {
     let name = profile.name_any();
     let organization = observed.organization_name();
-    context.postures.sync(profile, &organization, found.postures, found.all);
-    let mut facts: Vec<Fact> = found.conditions.iter().map(fact).collect();
-    facts.push(Fact::yes("Ready", "Assessed", "the accounts are assessed; Compliant says how they stand"));
+    context.postures.sync(profile, found.postures, found.all);
+    let facts = found.facts;
     let first = found.first || !was_assessed(profile);
     let mut happenings = if first { Vec::new() } else { transitions(profile, &facts) };
     let snapshot = std::sync::Arc::new(ProfileSnapshot { organization, metrics: found.metrics });
@@ -119,15 +118,6 @@ pub async fn refused(
     write(context, profile, ComplianceProfileStatus::default(), facts, now).await?;
     context.events.publish(&profile.object_ref(&()), happenings);
     Ok(())
-}
-
-fn fact(found: &ConditionFact) -> Fact {
-    Fact {
-        type_: found.type_,
-        status: found.status.as_str(),
-        reason: found.reason.clone(),
-        message: found.message.clone(),
-    }
 }
 
 /// The conditions that stand, as facts.

@@ -39,7 +39,7 @@ pub struct Assessed {
     /// Status without times and conditions.
     pub status: soc2_crds::ComplianceProfileStatus,
     /// Conditions.
-    pub conditions: Vec<soc2_posture::assess::ConditionFact>,
+    pub facts: Vec<soc2_posture::objects::conditions::Fact>,
     /// Numbers for the metrics.
     pub metrics: soc2_posture::assess::ProfileMetrics,
     /// Postures that may differ from before.
@@ -113,7 +113,7 @@ impl Working {
         };
         let assessed = Assessed {
             status: assessment.status(),
-            conditions: assessment.conditions(),
+            facts: soc2_posture::objects::facts(&assessment),
             metrics: assessment.metrics(),
             postures,
             all,
@@ -161,7 +161,7 @@ fn render(
         .accounts()
         .filter(|account| touched.is_none_or(|touched| touched.contains(account)))
         .filter_map(|account| {
-            let compliant = assessment.compliant(account)?.as_str();
+            let compliant = assessment.compliant(account)?;
             Some(Wanted { account, compliant, content: posture(account)? })
         })
         .collect()
