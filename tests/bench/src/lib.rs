@@ -1,5 +1,6 @@
 //! What the figures are measured with, one file for each part. Everything is measured in a release build.
 
+pub mod asff;
 pub mod assess;
 pub mod quiet;
 pub mod scale;
