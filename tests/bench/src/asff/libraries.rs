@@ -14,7 +14,7 @@ const BUFFER: usize = 1 << 18;
 /// What matters of a finding: what `soc2_posture::finding::Finding` has.
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
-struct Record<'a> {
+struct Asff<'a> {
     #[serde(borrow)]
     id: Cow<'a, str>,
     #[serde(borrow)]
@@ -88,7 +88,7 @@ struct Severity<'a> {
     label: Option<Cow<'a, str>>,
 }
 
-impl Record<'_> {
+impl Asff<'_> {
     /// Bytes of text, so that nothing of it is read in vain.
     fn bytes(&self) -> usize {
         let Self { id, product_arn, aws_account_id, .. } = self;
@@ -115,21 +115,21 @@ impl Record<'_> {
 
 /// Reads with `serde_json`.
 pub fn serde_json(path: &Path) -> Result<usize> {
-    lines(path, |line| Ok(serde_json::from_slice::<Record<'_>>(line)?.bytes()))
+    lines(path, |line| Ok(serde_json::from_slice::<Asff<'_>>(line)?.bytes()))
 }
 
 /// Reads with `simd-json`, which works in place.
 pub fn simd_json(path: &Path) -> Result<usize> {
     let mut buffers = simd_json::Buffers::new(1 << 13);
     lines(path, |line| {
-        let record: Record<'_> = simd_json::serde::from_slice_with_buffers(line, &mut buffers)?;
-        Ok(record.bytes())
+        let found: Asff<'_> = simd_json::serde::from_slice_with_buffers(line, &mut buffers)?;
+        Ok(found.bytes())
     })
 }
 
 /// Reads with `sonic-rs`.
 pub fn sonic_rs(path: &Path) -> Result<usize> {
-    lines(path, |line| Ok(sonic_rs::from_slice::<Record<'_>>(line)?.bytes()))
+    lines(path, |line| Ok(sonic_rs::from_slice::<Asff<'_>>(line)?.bytes()))
 }
 
 /// Reads line by line; gives how many findings there were.
