@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use soc2_crds::Cadence;
+
 /// A criterion of SOC 2. Titles are our words, not the AICPA's.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Criterion {
@@ -15,6 +17,10 @@ pub struct Criterion {
     pub title: String,
     /// How much of it findings can show.
     pub automation: Automation,
+    /// How often an attestation of the criterion itself has to be renewed.
+    pub attestation: Cadence,
+    /// How often its parts are looked at, in words and with the source documents that say so.
+    pub rhythm: String,
 }
 
 /// A category of the Trust Services Criteria.
@@ -74,4 +80,16 @@ pub enum Automation {
     Partial,
     /// Nothing of weight; people answer for it.
     Manual,
+}
+
+impl Automation {
+    /// As it is printed.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Full => "Full",
+            Self::Partial => "Partial",
+            Self::Manual => "Manual",
+        }
+    }
 }

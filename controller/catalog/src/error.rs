@@ -1,4 +1,6 @@
-//! What can be wrong with a catalogue's data.
+//! What can be wrong with a catalogue.
+
+use soc2_crds::CatalogProblemStatus;
 
 /// A catalogue that cannot be used, and where.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -10,4 +12,27 @@ pub struct CatalogError {
     pub line: u64,
     /// What is wrong.
     pub problem: String,
+}
+
+impl CatalogError {
+    /// There is no data at all.
+    pub(crate) fn none() -> Self {
+        Self { file: "data", line: 0, problem: "the program carries no version".to_owned() }
+    }
+}
+
+/// Something that is wrong with a `ControlCatalog`.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, thiserror::Error)]
+#[error("{field}: {message}")]
+pub struct CatalogProblem {
+    /// Path of the field, such as `spec.controls[0].id`.
+    pub field: String,
+    /// What is wrong and what is allowed.
+    pub message: String,
+}
+
+impl From<CatalogProblem> for CatalogProblemStatus {
+    fn from(problem: CatalogProblem) -> Self {
+        Self { field: problem.field, message: problem.message }
+    }
 }

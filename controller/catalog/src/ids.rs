@@ -16,6 +16,12 @@ pub fn normalize_control_id(id: &str) -> String {
     }
 }
 
+/// The other spelling of an id, if it has one: `PrivateCertificateAuthority.1` of `PCA.1`.
+pub(crate) fn alias(id: &str) -> Option<String> {
+    let number = normalize_control_id(id).strip_prefix(PCA)?.to_owned();
+    Some(format!("PrivateCertificateAuthority.{number}"))
+}
+
 /// Whether a normalised glob means a normalised id, in its short or its long spelling.
 pub(crate) fn id_matches(glob: &str, id: &str) -> bool {
     glob_match(glob, id) || id.strip_prefix(PCA).is_some_and(|number| glob_match(glob, &format!("{PCA_LONG}{number}")))
@@ -65,6 +71,8 @@ mod tests {
         assert!(id_matches("privatecert*", "pca.1"));
         assert!(id_matches("p*.1", "pca.1"));
         assert!(!id_matches("p*.2", "pca.1"));
+        assert_eq!(alias("PCA.2").as_deref(), Some("PrivateCertificateAuthority.2"));
+        assert_eq!(alias("IAM.2"), None);
     }
 
     #[test]

@@ -117,7 +117,7 @@ mod tests {
     #[test]
     fn every_spelling_of_the_data_file_means_its_standard() {
         let mut rows = 0;
-        for row in csv::Reader::from_reader(include_str!("../data/standards.csv").as_bytes()).records() {
+        for row in csv::Reader::from_reader(include_str!("../data/2026.11/standards.csv").as_bytes()).records() {
             let row = row.unwrap();
             let code = from_code(&row[0]).expect("known code");
             assert_eq!(short(code), &row[1]);

@@ -5,6 +5,7 @@ use kube::KubeSchema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::ControlCatalogSpec;
 use crate::compliance_profile::CatalogStatus;
 use crate::schema;
 
@@ -50,6 +51,21 @@ pub struct CatalogSummary {
     pub mappings: u32,
     /// Activities that it adds or overrides.
     pub activities: u32,
+}
+
+impl CatalogSummary {
+    /// What a catalogue would add and override, were it without mistakes.
+    #[must_use]
+    pub fn of(spec: &ControlCatalogSpec) -> Self {
+        let count = |counted: usize| u32::try_from(counted).unwrap_or(u32::MAX);
+        let controls = spec.controls.as_deref().unwrap_or_default();
+        Self {
+            controls: count(controls.len()),
+            custom_controls: count(controls.iter().filter(|control| control.matches.is_some()).count()),
+            mappings: count(spec.criteria.iter().flatten().map(|criterion| criterion.controls.len()).sum()),
+            activities: count(spec.activities.as_deref().unwrap_or_default().len()),
+        }
+    }
 }
 
 /// Something that is wrong with a catalogue.
