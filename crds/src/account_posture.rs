@@ -171,6 +171,15 @@ pub struct ControlResult {
     pub since: Time,
     /// Resources.
     pub resources: ResourceCounts,
+    /// `ComplianceException` that waives it, as `<namespace>/<name>`; of several the one that ends last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub exception: Option<String>,
+    /// Criteria inside which alone it is waived; everywhere else it is in the state of this row.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub excepted_in: Vec<String>,
+    /// Guardrails of the library that prevent what fails.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub prevented_by: Vec<String>,
 }
 
 /// Resources of a control.
@@ -183,6 +192,9 @@ pub struct ResourceCounts {
     pub passed: u32,
     /// Resources whose state is not known.
     pub unknown: u32,
+    /// Resources that are waived.
+    #[serde(default, skip_serializing_if = "crate::common::is_zero")]
+    pub excepted: u32,
     /// One that fails.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sample: Option<String>,

@@ -4,7 +4,10 @@ use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomRe
 use kube::CustomResourceExt;
 use serde_yaml::Value;
 
-use crate::{AccountPosture, AwsOrganization, ComplianceProfile, ControlCatalog, GuardrailSet};
+use crate::{
+    AccountPosture, AwsOrganization, ComplianceException, ComplianceProfile, ControlAttestation, ControlCatalog,
+    GuardrailSet,
+};
 
 /// First line of each generated file.
 const HEADER: &str = "# Generated from crds/src by `make crds`; do not edit.\n";
@@ -15,7 +18,9 @@ pub fn crds() -> Vec<CustomResourceDefinition> {
     vec![
         AccountPosture::crd(),
         AwsOrganization::crd(),
+        ComplianceException::crd(),
         ComplianceProfile::crd(),
+        ControlAttestation::crd(),
         ControlCatalog::crd(),
         GuardrailSet::crd(),
     ]

@@ -1,18 +1,22 @@
 //! Samples and the examples of the documentation are valid, and mean to the operator what they say.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "helpers of tests")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "helpers of tests")]
 
 mod support;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
-use soc2_crds::{AccountPosture, AwsOrganization, ComplianceProfile, ControlCatalog, GuardrailSet};
+use soc2_crds::{
+    AccountPosture, AwsOrganization, ComplianceException, ComplianceProfile, ControlAttestation, ControlCatalog,
+    GuardrailSet,
+};
 
 /// Documents with the name of the file that they are in.
 fn examples() -> Vec<(String, Value)> {
     let mut found = Vec::new();
-    for path in support::files(&support::folder("docs/samples"), "yaml") {
+    let folders = ["docs/samples", "docs/samples/owners"].map(support::folder);
+    for path in folders.iter().flat_map(|folder| support::files(folder, "yaml")) {
         let text = std::fs::read_to_string(&path).unwrap();
         found.extend(support::documents(&text).into_iter().map(|document| (path.display().to_string(), document)));
     }
@@ -33,6 +37,19 @@ fn round_trip<K: DeserializeOwned + Serialize>(document: &Value) -> Value {
     serde_json::to_value(object).expect("and writes it")
 }
 
+fn read_again(document: &Value) -> Value {
+    match document["kind"].as_str().unwrap() {
+        "AwsOrganization" => round_trip::<AwsOrganization>(document),
+        "ComplianceProfile" => round_trip::<ComplianceProfile>(document),
+        "ComplianceException" => round_trip::<ComplianceException>(document),
+        "ControlAttestation" => round_trip::<ControlAttestation>(document),
+        "ControlCatalog" => round_trip::<ControlCatalog>(document),
+        "GuardrailSet" => round_trip::<GuardrailSet>(document),
+        "AccountPosture" => round_trip::<AccountPosture>(document),
+        other => panic!("kind {other}"),
+    }
+}
+
 /// Whether `part` says nothing that `whole` does not say.
 fn is_within(part: &Value, whole: &Value) -> bool {
     match (part, whole) {
@@ -49,20 +66,14 @@ fn is_within(part: &Value, whole: &Value) -> bool {
 #[test]
 fn every_sample_is_valid_and_read_in_full() {
     let examples = examples();
-    for kind in ["AwsOrganization", "ComplianceProfile", "ControlCatalog", "GuardrailSet", "AccountPosture"] {
-        assert!(examples.iter().any(|(_, document)| document["kind"] == kind), "no example of {kind}");
+    for crd in soc2_crds::crds() {
+        let kind = crd.spec.names.kind;
+        assert!(examples.iter().any(|(_, document)| document["kind"] == kind.as_str()), "no example of {kind}");
     }
     for (file, document) in examples {
         assert_eq!(document["apiVersion"], "soc2-operator.dev/v1alpha1", "{file}");
         assert_eq!(support::errors(&document, None), "", "{file}");
-        let read = match document["kind"].as_str().unwrap() {
-            "AwsOrganization" => round_trip::<AwsOrganization>(&document),
-            "ComplianceProfile" => round_trip::<ComplianceProfile>(&document),
-            "ControlCatalog" => round_trip::<ControlCatalog>(&document),
-            "GuardrailSet" => round_trip::<GuardrailSet>(&document),
-            "AccountPosture" => round_trip::<AccountPosture>(&document),
-            other => panic!("{file}: kind {other}"),
-        };
+        let read = read_again(&document);
         assert!(is_within(&document, &read), "{file}: something is lost\n{document:#}\n{read:#}");
         assert_eq!(support::errors(&read, None), "", "{file}: what the operator writes is valid too");
     }
@@ -77,16 +88,27 @@ fn defaults_of_the_types_and_of_the_schemas_are_the_same() {
             "GuardrailSet",
             serde_json::json!({"organizationRef": {"name": "acme"}, "baselines": [{"name": "deny-leave-org"}]}),
         ),
+        (
+            "ComplianceException",
+            serde_json::json!({
+                "organizationRef": {"name": "acme"}, "controls": ["IAM.5"], "targets": {}, "owner": "payments-team",
+                "reason": "Vendor scanner cannot use MFA", "startsAt": "2026-11-22T00:00:00Z", "expiresAt": "2026-12-31T00:00:00Z",
+            }),
+        ),
+        (
+            "ControlAttestation",
+            serde_json::json!({
+                "organizationRef": {"name": "acme"}, "activities": ["access-review"], "performedBy": "it-security",
+                "statement": "Access was reviewed", "performedAt": "2026-10-04T00:00:00Z", "evidence": [{"url": "s3://a/b"}],
+            }),
+        ),
+        ("AwsOrganization", serde_json::json!({"exceptionPolicy": {}})),
     ] {
         let document = serde_json::json!({
             "apiVersion": "soc2-operator.dev/v1alpha1", "kind": kind, "metadata": {"name": "x"}, "spec": smallest,
         });
         assert_eq!(support::errors(&document, None), "", "{kind}");
-        let read = match kind {
-            "AwsOrganization" => round_trip::<AwsOrganization>(&document),
-            "ComplianceProfile" => round_trip::<ComplianceProfile>(&document),
-            _ => round_trip::<GuardrailSet>(&document),
-        };
+        let read = read_again(&document);
         let defaulted = kube::core::cel::apply_defaults(&support::schema(kind), &document);
         let defaulted = kube::core::cel::apply_defaults(&support::schema(kind), &defaulted);
         assert_eq!(read["spec"], defaulted["spec"], "{kind}");

@@ -1,11 +1,13 @@
 //! `AwsOrganization`: how to reach one AWS Organization, and what was found there.
 
+mod exception_policy;
 mod status;
 
 use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+pub use exception_policy::*;
 pub use status::*;
 
 use crate::common::Targets;
@@ -116,6 +118,10 @@ pub struct AwsOrganizationSpec {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(min = 1, max = 100))]
     pub unassigned: Vec<Unassigned>,
+    /// Who may waive what with a `ComplianceException`. Without it only exceptions in the operator's own namespace count, for
+    /// every account and at most 366 days.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub exception_policy: Option<ExceptionPolicy>,
     /// What holds for every guardrail of this organization.
     #[serde(default)]
     pub guardrails: OrganizationGuardrails,
@@ -183,6 +189,23 @@ pub struct SecurityHubSource {
     /// Accounts that this source serves. Default: every account.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub targets: Option<Targets>,
+    /// Queue of EventBridge events of Security Hub, as a faster path: what it says is assessed within seconds. Without it the
+    /// increments say the same more slowly.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub events: Option<EventQueue>,
+}
+
+/// An SQS queue that gets the EventBridge events `Security Hub Findings - Imported`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct EventQueue {
+    /// URL of the queue, such as `https://sqs.eu-west-1.amazonaws.com/222222222222/soc2`. Only the operator reads it.
+    #[schemars(schema_with = "schema::queue_url")]
+    pub queue_url: String,
+    /// Role that may receive and delete its messages. Omitted: the source's role, and where that is omitted too, the pod's own
+    /// credentials.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub role: Option<RoleRef>,
 }
 
 /// A role of the same name in each account.

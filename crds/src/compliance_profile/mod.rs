@@ -1,11 +1,17 @@
 //! `ComplianceProfile`: the SOC 2 posture wanted of some accounts, and how they stand.
 
+mod judging;
+mod objectives;
+mod reporting;
 mod status;
 
 use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+pub use judging::*;
+pub use objectives::*;
+pub use reporting::*;
 pub use status::*;
 
 use crate::common::{ObjectRef, TargetEntry, Targets};
@@ -103,6 +109,13 @@ pub struct ComplianceProfileSpec {
     #[schemars(length(min = 1, max = 5))]
     #[x_kube(validation = ("self.all(one, self.exists_one(other, other == one))", "must not name a category twice"))]
     pub categories: Vec<Category>,
+    /// The catalogue of criteria, controls and activities. Default: the built-in one of the version with which the profile was
+    /// created.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub catalog_ref: Option<CatalogRef>,
+    /// Which mappings of the catalogue count.
+    #[serde(default)]
+    pub tier: ProfileTier,
     /// Security Hub standards.
     #[serde(default)]
     pub standards: StandardsSpec,
@@ -119,6 +132,15 @@ pub struct ComplianceProfileSpec {
     /// that was there before.
     #[serde(default)]
     pub guardrails: RequiredGuardrails,
+    /// What is to be reached. Each is met or not; that decides nothing about criteria.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(min = 1, max = 20))]
+    #[x_kube(validation = (
+        "self.all(one, self.exists_one(other, other.type == one.type && \
+         (has(other.name) ? other.name : '') == (has(one.name) ? one.name : '')))",
+        "must not name an objective twice"
+    ))]
+    pub objectives: Vec<Objective>,
     /// How old passing evidence may be; what is older is Unknown, never green. From 1h to 2160h, default 36h: Security Hub
     /// refreshes a result every 12 to 24 hours.
     #[serde(default = "default_freshness")]
@@ -139,6 +161,15 @@ pub struct ComplianceProfileSpec {
     /// How the manual parts of criteria are tracked.
     #[serde(default)]
     pub manual: ManualSpec,
+    /// How far metrics go.
+    #[serde(default)]
+    pub metrics: MetricsSpec,
+    /// Which accounts get an `AccountPosture`.
+    #[serde(default)]
+    pub postures: PosturesWanted,
+    /// The time that the audit covers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub audit_period: Option<AuditPeriod>,
     /// How often the profile is assessed when nothing changes; changes are assessed at once. From 5s to 24h, default 10m.
     #[serde(default = "default_interval")]
     #[schemars(schema_with = "schema::interval")]
@@ -272,73 +303,4 @@ pub struct RequiredGuardrails {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(schema_with = "schema::guardrails")]
     pub required: Vec<String>,
-}
-
-/// Treatment of Regional controls without any finding, where the account is alive.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct NoFindings {
-    /// What no finding is taken for.
-    pub treat_as: NoFindingsTreatment,
-    /// Why, in at least 10 characters: auditors read it.
-    #[schemars(schema_with = "schema::rationale")]
-    pub rationale: String,
-}
-
-/// What no finding may be taken for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub enum NoFindingsTreatment {
-    /// Nothing of the kind is there.
-    NotApplicable,
-}
-
-/// Treatment of findings that are suppressed in Security Hub, for a transition.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct Suppressed {
-    /// What a suppression is taken for.
-    pub treat_as: SuppressedTreatment,
-    /// Until the beginning of this day (UTC), such as `2027-01-31`; from then on it is Unknown again.
-    #[schemars(schema_with = "schema::day")]
-    pub until: String,
-    /// Why, in at least 10 characters: auditors read it.
-    #[schemars(schema_with = "schema::rationale")]
-    pub rationale: String,
-}
-
-/// What a suppression in Security Hub may be taken for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub enum SuppressedTreatment {
-    /// Waived.
-    Excepted,
-}
-
-/// How the manual parts of criteria are tracked.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct ManualSpec {
-    /// Where the manual parts are tracked.
-    #[serde(default = "default_tracking")]
-    pub tracking: ManualTracking,
-    /// Where elsewhere, and why there, in at least 10 characters: auditors read it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(schema_with = "schema::rationale")]
-    pub rationale: Option<String>,
-}
-
-fn default_tracking() -> ManualTracking {
-    ManualTracking::Elsewhere
-}
-
-impl Default for ManualSpec {
-    fn default() -> Self {
-        Self { tracking: default_tracking(), rationale: None }
-    }
-}
-
-/// Where manual parts are tracked.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub enum ManualTracking {
-    /// In another system: criteria show their technical half.
-    Elsewhere,
 }

@@ -5,6 +5,8 @@ use kube::KubeSchema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::ObjectiveType;
+use crate::common::is_zero;
 use crate::schema;
 
 /// How the accounts of a profile stand.
@@ -34,10 +36,14 @@ pub struct ComplianceProfileStatus {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 61))]
     pub criteria: Vec<CriterionStatus>,
-    /// Controls that people answer for.
+    /// What people answer for: activities of the catalogue, controls made `Manual`, criteria that were attested themselves. Of more
+    /// than 100 the worst.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(length(max = 1000))]
+    #[schemars(length(max = 100))]
     pub activities: Vec<ActivityStatus>,
+    /// How many more there are.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub more_activities: u32,
     /// Each required guardrail.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 64))]
@@ -47,15 +53,22 @@ pub struct ComplianceProfileStatus {
     #[schemars(length(max = 20))]
     pub worst_controls: Vec<WorstControl>,
     /// How many more controls fail.
-    #[serde(default, skip_serializing_if = "crate::common::is_zero")]
+    #[serde(default, skip_serializing_if = "is_zero")]
     pub more_failing_controls: u32,
     /// The 20 accounts with most failing controls.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 20))]
     pub worst_accounts: Vec<WorstAccount>,
     /// How many more accounts fail.
-    #[serde(default, skip_serializing_if = "crate::common::is_zero")]
+    #[serde(default, skip_serializing_if = "is_zero")]
     pub more_failing_accounts: u32,
+    /// Each objective.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 20))]
+    pub objectives: Vec<ObjectiveStatus>,
+    /// Exceptions that are granted for accounts of the profile.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub exceptions: Option<ExceptionCounts>,
     /// What the profile can and cannot see.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub coverage: Option<Coverage>,
@@ -83,6 +96,13 @@ pub struct CatalogStatus {
 pub struct TargetStatus {
     /// Accounts in the target that are not closed.
     pub accounts: u32,
+    /// Of these, accounts in state ACTIVE.
+    #[serde(default)]
+    pub active: u32,
+    /// Active accounts at the last reading that was not 10 % smaller than the one before, or was acknowledged: what the next is
+    /// compared with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub baseline: Option<u32>,
     /// Selectors that match nothing, by field path.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 50))]
@@ -122,7 +142,7 @@ pub enum State {
     NotApplicable,
 }
 
-/// State of one half of a criterion.
+/// State of the half of a criterion that AWS answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 pub enum HalfState {
     /// A control failed.
@@ -137,7 +157,22 @@ pub enum HalfState {
     NotApplicable,
     /// No control in scope answers for it.
     NotCovered,
-    /// The manual part is tracked in another system.
+}
+
+/// State of what people answer for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+pub enum ManualState {
+    /// The last attestation ran out, with its days of grace.
+    Overdue,
+    /// It was never attested.
+    NeverAttested,
+    /// The last attestation leaves accounts out.
+    PartlyAttested,
+    /// It has to be attested (again), and still counts.
+    Due,
+    /// It is attested.
+    Attested,
+    /// It is tracked in another system.
     TrackedElsewhere,
 }
 
@@ -149,14 +184,15 @@ pub struct CriterionStatus {
     pub id: String,
     /// The two halves together.
     pub state: State,
-    /// Reason of a state that needs one, such as `NotCovered` or `TrackedElsewhere`.
+    /// Why it is in its state, where people's half decides, such as `AttestationOverdue`, or nothing does: `NotCovered`,
+    /// `TrackedElsewhere`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
     /// The half that AWS answers.
     pub technical: HalfState,
-    /// The half that people answer.
+    /// The half that people answer; absent where nobody has to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub manual: Option<HalfState>,
+    pub manual: Option<ManualState>,
     /// Only the technical half decided.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub technical_only: bool,
@@ -174,30 +210,46 @@ pub struct CriterionStatus {
 #[serde(rename_all = "camelCase")]
 pub struct AccountStates {
     /// Accounts that passed.
-    #[serde(default, skip_serializing_if = "crate::common::is_zero")]
+    #[serde(default, skip_serializing_if = "is_zero")]
     pub passed: u32,
     /// Accounts that failed.
-    #[serde(default, skip_serializing_if = "crate::common::is_zero")]
+    #[serde(default, skip_serializing_if = "is_zero")]
     pub failed: u32,
     /// Accounts that are unknown.
-    #[serde(default, skip_serializing_if = "crate::common::is_zero")]
+    #[serde(default, skip_serializing_if = "is_zero")]
     pub unknown: u32,
     /// Accounts that are waived.
-    #[serde(default, skip_serializing_if = "crate::common::is_zero")]
+    #[serde(default, skip_serializing_if = "is_zero")]
     pub excepted: u32,
     /// Accounts it does not apply to.
-    #[serde(default, skip_serializing_if = "crate::common::is_zero")]
+    #[serde(default, skip_serializing_if = "is_zero")]
     pub not_applicable: u32,
 }
 
-/// A control that people answer for.
+/// Something that people answer for.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ActivityStatus {
-    /// Id of the activity: that of the control.
+    /// Id of the activity, or of the control or criterion that is attested itself.
     pub id: String,
-    /// `TrackedElsewhere`.
-    pub state: String,
+    /// Criteria of the profile that it serves.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 61))]
+    pub criteria: Vec<String>,
+    /// Whether it was done.
+    pub state: ManualState,
+    /// From then on it has to be done again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub valid_until: Option<Time>,
+    /// From then on it counts no longer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub overdue_at: Option<Time>,
+    /// The attestation that decides, as `<namespace>/<name>`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub attestation: Option<String>,
+    /// Accounts of the profile that it leaves out.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub missing_accounts: u32,
 }
 
 /// How far a required guardrail protects.
@@ -211,7 +263,7 @@ pub struct GuardrailCoverage {
     /// Accounts in which it is not.
     pub unprotected: u32,
     /// Accounts it cannot affect: the management account.
-    #[serde(default, skip_serializing_if = "crate::common::is_zero")]
+    #[serde(default, skip_serializing_if = "is_zero")]
     pub not_applicable: u32,
     /// The first unprotected accounts.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -249,7 +301,7 @@ pub struct WorstAccount {
     /// Controls that fail.
     pub failed: u32,
     /// Controls that are unknown.
-    #[serde(default, skip_serializing_if = "crate::common::is_zero")]
+    #[serde(default, skip_serializing_if = "is_zero")]
     pub unknown: u32,
 }
 
@@ -263,8 +315,62 @@ pub struct Coverage {
     pub automated: u32,
     /// Of these, without.
     pub manual: u32,
+    /// The compliance that could be reached by repairing resources alone: the share of checks that are not Unknown because of how
+    /// things are set up, such as a control or standard that is not enabled. Absent when there is no check.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reachable_compliance: Option<String>,
     /// Mapped controls that belong to no enabled or required standard, and so can have no finding.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 1000))]
     pub controls_without_standard: Vec<String>,
+}
+
+/// How an objective stands.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ObjectiveStatus {
+    /// What is measured.
+    #[serde(rename = "type")]
+    pub type_: ObjectiveType,
+    /// Name of the measurement, with type Attested.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// Percentage, rounded down.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub percent: Option<u32>,
+    /// Least percentage.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub min_percent: Option<u32>,
+    /// Findings that are open for too long.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub count: Option<u64>,
+    /// How many there may be.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_count: Option<u32>,
+    /// What was measured, as it was attested.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub value: Option<String>,
+    /// Least value.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub min: Option<String>,
+    /// Largest value.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max: Option<String>,
+    /// Whether it is reached.
+    pub met: bool,
+    /// Why it is met or not, where the numbers do not say it: without data it is not met.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub message: Option<String>,
+}
+
+/// Numbers of exceptions for accounts of a profile.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ExceptionCounts {
+    /// They waive something now.
+    pub active: u32,
+    /// Of these, exceptions that end within 14 days.
+    pub expiring_soon: u32,
+    /// They have ended.
+    pub expired: u32,
 }

@@ -126,8 +126,12 @@ impl<'a> Writer<'a> {
                 failed: check.failed,
                 passed: check.passed,
                 unknown: check.unknown,
+                excepted: 0,
                 sample: self.sample(check),
             },
+            exception: None,
+            excepted_in: Vec::new(),
+            prevented_by: Vec::new(),
         };
         shown.into_iter().map(row).collect()
     }

@@ -5,8 +5,8 @@ use std::cmp::Reverse;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use soc2_catalog::{Automation, ControlIx};
 use soc2_crds::{
-    ActivityStatus, CatalogStatus, CheckCounts, ComplianceProfileStatus, Coverage, CriterionStatus, HalfState, State,
-    TargetStatus, WorstAccount, WorstControl,
+    ActivityStatus, CatalogStatus, CheckCounts, ComplianceProfileStatus, Coverage, CriterionStatus, HalfState,
+    ManualState, State, TargetStatus, WorstAccount, WorstControl,
 };
 
 use super::assessment::Assessment;
@@ -35,6 +35,8 @@ impl Assessment {
             }),
             targets: Some(TargetStatus {
                 accounts: self.rollup.accounts,
+                active: self.rollup.active,
+                baseline: None,
                 unmatched: self.plan.unmatched.iter().take(MAX_UNMATCHED).cloned().collect(),
             }),
             checks: Some(self.checks()),
@@ -86,7 +88,7 @@ impl Assessment {
             state,
             reason: not_covered.then(|| TRACKED_ELSEWHERE.to_owned()),
             technical,
-            manual: manual.then_some(HalfState::TrackedElsewhere),
+            manual: manual.then_some(ManualState::TrackedElsewhere),
             technical_only: manual,
             accounts: account_states(counts),
             controls: u32::try_from(controls.len()).unwrap_or(u32::MAX),
@@ -117,7 +119,12 @@ impl Assessment {
         let catalog = &self.plan.catalog.0;
         let activity = |control: &ControlIx| ActivityStatus {
             id: catalog.get(*control).id.clone(),
-            state: TRACKED_ELSEWHERE.to_owned(),
+            criteria: Vec::new(),
+            state: ManualState::TrackedElsewhere,
+            valid_until: None,
+            overdue_at: None,
+            attestation: None,
+            missing_accounts: 0,
         };
         self.plan.scopes.activities.iter().map(activity).collect()
     }
@@ -175,6 +182,7 @@ impl Assessment {
             criteria: number(criteria),
             automated: number(automated),
             manual: number(criteria - automated),
+            reachable_compliance: None,
             controls_without_standard: self.without_standard(),
         }
     }

@@ -1,6 +1,7 @@
 //! Which controls are in scope, and of which criteria.
 
 use soc2_catalog::{StandardCode, standards};
+use soc2_crds::ManualState;
 use soc2_posture::SpecError;
 
 use crate::scene::{ACCOUNT, FindingExt, HOME, Scene, finding, id};
@@ -169,7 +170,7 @@ fn manual_makes_it_an_activity() {
     assert_eq!(scene.check("S3.2"), "-");
     let status = scene.assess().status();
     assert_eq!(status.activities.len(), 1);
-    assert_eq!((status.activities[0].id.as_str(), status.activities[0].state.as_str()), ("S3.2", "TrackedElsewhere"));
+    assert_eq!((status.activities[0].id.as_str(), status.activities[0].state), ("S3.2", ManualState::TrackedElsewhere));
     assert_eq!(status.checks.unwrap().disabled, 0);
 }
 

@@ -1,6 +1,6 @@
 //! The status of a profile, and its metrics.
 
-use soc2_crds::{CriterionStatus, HalfState, State};
+use soc2_crds::{CriterionStatus, HalfState, ManualState, State};
 use soc2_posture::finding::Finding;
 use soc2_posture::organization::AccountState;
 
@@ -81,7 +81,7 @@ fn a_criterion_is_as_its_worst_control_in_its_worst_account() {
     ] {
         let found = criterion(&worse(finding), "CC3.2");
         assert_eq!((found.state, found.technical, found.reason), (state, half, None));
-        assert_eq!((found.manual, found.technical_only), (Some(HalfState::TrackedElsewhere), true));
+        assert_eq!((found.manual, found.technical_only), (Some(ManualState::TrackedElsewhere), true));
     }
     let failing = criterion(&worse(finding("IAM.5").failed()), "CC3.2");
     assert_eq!((failing.accounts.failed, failing.accounts.passed), (1, 1));
@@ -96,7 +96,7 @@ fn a_criterion_is_as_its_worst_control_in_its_worst_account() {
 fn a_criterion_that_no_control_answers_for_is_tracked_elsewhere() {
     let found = criterion(&two_accounts(), "CC1.1");
     assert_eq!((found.state, found.reason.as_deref()), (State::NotApplicable, Some("TrackedElsewhere")));
-    assert_eq!((found.technical, found.manual), (HalfState::NotCovered, Some(HalfState::TrackedElsewhere)));
+    assert_eq!((found.technical, found.manual), (HalfState::NotCovered, Some(ManualState::TrackedElsewhere)));
     assert!(found.technical_only);
     assert_eq!((found.controls, found.accounts.passed), (0, 0));
     let coverage = two_accounts().assess().status().coverage.unwrap();
