@@ -26,7 +26,7 @@ pub struct ExceptionPolicy {
     /// Namespaces whose exceptions count, each for some accounts; names are unique. Default: only the operator's own namespace,
     /// for every account.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(min = 1, max = 200))]
+    #[schemars(length(min = 1, max = 128))]
     #[x_kube(validation = (
         "self.all(one, self.exists_one(other, other.name == one.name))",
         "must not name a namespace twice"
