@@ -1,6 +1,9 @@
 //! Everything that is known of one organization.
 
-use crate::index::FindingIndex;
+use std::collections::BTreeMap;
+
+use crate::ids::Region;
+use crate::index::{FindingIndex, Status};
 use crate::organization::Organization;
 use crate::source::Sources;
 
@@ -13,4 +16,21 @@ pub struct World {
     pub sources: Sources,
     /// The findings.
     pub index: FindingIndex,
+}
+
+impl World {
+    /// Findings in the index by source, Region and status, tombstones included. The source is the first that reads the
+    /// Region for the account; empty for what no source reads any more.
+    #[must_use]
+    pub fn findings_by_source(&self) -> BTreeMap<(&str, Region, Status), u64> {
+        let mut counts = BTreeMap::new();
+        self.index.count_each(|account, region, status, count| {
+            let reads = self.sources.regions.iter().find(|hub| {
+                hub.region == region && hub.serves.as_ref().is_none_or(|accounts| accounts.contains(&account))
+            });
+            let source = reads.map_or("", |hub| hub.source.as_str());
+            *counts.entry((source, region.to_owned(), status)).or_default() += count;
+        });
+        counts
+    }
 }

@@ -27,13 +27,9 @@ pub(crate) struct Remembered {
 }
 
 impl Memory {
-    /// What the published postures say; after a restart. Of what passed they do not say since when.
-    pub fn from_postures<'a>(
-        catalog: &Catalog,
-        postures: impl IntoIterator<Item = (AccountId, &'a AccountPostureSpec)>,
-    ) -> Self {
-        let accounts = postures.into_iter().map(|(account, posture)| (account, published(catalog, posture)));
-        Self { accounts: accounts.collect() }
+    /// Adds what the published posture of one account says; after a restart. Of what passed it does not say since when.
+    pub fn remember(&mut self, catalog: &Catalog, account: AccountId, posture: &AccountPostureSpec) {
+        self.accounts.insert(account, published(catalog, posture));
     }
 
     /// What an assessment says.

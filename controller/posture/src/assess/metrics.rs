@@ -1,11 +1,10 @@
-//! The sums as metrics show them.
+//! The sums as metrics show them; single accounts are in `per_account`.
 
 use soc2_catalog::Severity;
 use soc2_crds::{AccountStates, CheckCounts, State};
 
 use super::assessment::Assessment;
 use super::rollup::account_states;
-use crate::ids::AccountId;
 
 /// What the metrics show.
 #[derive(Clone, Debug, PartialEq)]
@@ -22,8 +21,6 @@ pub struct ProfileMetrics {
     pub criteria: Vec<(String, AccountStates)>,
     /// Controls in scope.
     pub controls: Vec<ControlMetrics>,
-    /// Per account its controls by state.
-    pub per_account: Vec<(AccountId, AccountStates)>,
 }
 
 /// One control in the metrics.
@@ -56,7 +53,6 @@ impl Assessment {
             unwaived_ratio: self.ratio(self.rollup.checks[State::Excepted as usize]),
             criteria: criteria.collect(),
             controls: in_scope.map(control).collect(),
-            per_account: self.accounts.iter().map(|(id, account)| (*id, account_states(&account.counts))).collect(),
         }
     }
 

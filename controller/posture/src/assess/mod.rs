@@ -24,6 +24,7 @@ mod guardrails;
 mod memory;
 mod message;
 mod metrics;
+mod per_account;
 mod plan;
 mod posture;
 mod reason;
@@ -44,6 +45,7 @@ pub use conditions::{ConditionFact, ConditionStatus};
 pub use error::SpecError;
 pub use memory::Memory;
 pub use metrics::{ControlMetrics, ProfileMetrics};
+pub use per_account::AccountSeries;
 pub use reason::Reason;
 
 use crate::ids::AccountId;

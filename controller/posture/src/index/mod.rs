@@ -78,6 +78,10 @@ pub enum Status {
 }
 
 impl Status {
+    /// Every status, in order.
+    pub const ALL: [Self; 6] =
+        [Self::Failed, Self::Suppressed, Self::Warning, Self::NotAvailable, Self::Archived, Self::Passed];
+
     /// As the metric's label spells it.
     #[must_use]
     pub fn as_str(self) -> &'static str {
@@ -176,12 +180,29 @@ impl FindingIndex {
     /// Findings by Region and status, tombstones included.
     #[must_use]
     pub fn count(&self) -> BTreeMap<(Region, Status), u64> {
-        let mut counts: BTreeMap<(u16, Status), u64> = BTreeMap::new();
-        for row in self.accounts.values().flat_map(AccountRows::rows) {
-            *counts.entry((row.region, row.status())).or_default() += 1;
+        let mut counts = BTreeMap::new();
+        self.count_each(|_, region, status, count| *counts.entry((region.to_owned(), status)).or_default() += count);
+        counts
+    }
+
+    /// Hands each account's number of findings by Region and status to `visit`, tombstones included, zeros left out.
+    pub fn count_each(&self, mut visit: impl FnMut(AccountId, &str, Status, u64)) {
+        let regions = self.names.regions();
+        let mut counts = vec![[0_u64; Status::ALL.len()]; regions.len()];
+        for (account, rows) in &self.accounts {
+            for row in rows.rows() {
+                if let Some(of_region) = counts.get_mut(usize::from(row.region)) {
+                    of_region[row.status() as usize] += 1;
+                }
+            }
+            for (region, of_region) in regions.iter().zip(&mut counts) {
+                for (status, count) in Status::ALL.into_iter().zip(of_region) {
+                    if *count > 0 {
+                        visit(*account, region, status, std::mem::take(count));
+                    }
+                }
+            }
         }
-        let name = |region: u16| self.names.regions().get(usize::from(region)).cloned().unwrap_or_default();
-        counts.into_iter().map(|((region, status), count)| ((name(region), status), count)).collect()
     }
 
     /// Number of findings, tombstones included.

@@ -6,8 +6,9 @@ use soc2_posture::FindingIndex;
 use soc2_posture::finding::Finding;
 use soc2_posture::ids::{AccountId, Region};
 use soc2_posture::index::{LoadError, Status};
+use soc2_posture::source::HubRegion;
 
-use crate::scene::{ACCOUNT, FindingExt, HOME, LINKED, Scene, catalog, control, finding, id};
+use crate::scene::{ACCOUNT, FindingExt, HOME, LINKED, Scene, catalog, control, finding, hub, id};
 
 const OTHER: &str = "444444444444";
 
@@ -280,4 +281,23 @@ fn statuses_have_names() {
             .map(Status::as_str)
             .to_vec();
     assert_eq!(names, ["Failed", "Suppressed", "Warning", "NotAvailable", "Archived", "Passed"]);
+}
+
+#[test]
+fn a_finding_counts_for_the_source_that_reads_its_region_for_its_account() {
+    let scene = Scene::silent().with([s3("a"), s3("b").failed(), s3("c").account(OTHER), s3("d").region(LINKED)]);
+    let scene = scene.but(|scene| {
+        let serves = [id(OTHER)].into();
+        scene.sources.regions.insert(0, HubRegion { source: "acquired".to_owned(), serves: Some(serves), ..hub(HOME) });
+        scene.sources.regions.retain(|hub| hub.region == HOME);
+    });
+    let world = scene.world();
+    let counts: Vec<String> = world
+        .findings_by_source()
+        .into_iter()
+        .map(|((source, region, status), count)| format!("{source}/{region} {} {count}", status.as_str()))
+        .collect();
+    let expected = ["/us-east-1 Passed 1", "acquired/eu-west-1 Passed 1", "main/eu-west-1 Failed 1"];
+    assert_eq!(counts[..3], expected, "what no source reads any more has none");
+    assert_eq!(counts[3..], ["main/eu-west-1 Passed 1"]);
 }

@@ -1,6 +1,7 @@
 //! Since when checks are in their state.
 
 use jiff::{SignedDuration, Timestamp};
+use soc2_crds::AccountPostureSpec;
 use soc2_posture::{Assessment, Memory, assess, reassess};
 
 use crate::scene::{ACCOUNT, FindingExt, Scene, catalog, finding, id, now};
@@ -19,6 +20,13 @@ fn since(assessment: &Assessment, scene: &Scene, control: &str) -> Timestamp {
     let row = posture.controls.iter().find(|row| row.id == control).map(|row| row.since.0);
     let group = posture.unknown.iter().find(|group| group.controls.iter().any(|id| id == control));
     row.or_else(|| group.map(|group| group.since.0)).unwrap()
+}
+
+/// What the published posture of an account says.
+fn of_posture(account: &str, published: &AccountPostureSpec) -> Memory {
+    let mut memory = Memory::default();
+    memory.remember(catalog(), id(account), published);
+    memory
 }
 
 #[test]
@@ -44,7 +52,7 @@ fn it_is_kept_over_a_restart_by_what_was_published() {
     let scene = Scene::new().with([finding("S3.2").failed(), finding("S3.3").status("WARNING"), finding("IAM.5")]);
     let first = assess_with(&scene, &Memory::default(), now());
     let published = first.posture(id(ACCOUNT), &scene.index()).unwrap();
-    let memory = Memory::from_postures(catalog(), [(id(ACCOUNT), &published)]);
+    let memory = of_posture(ACCOUNT, &published);
     let second = assess_with(&scene, &memory, after(5));
     assert_eq!(since(&second, &scene, "S3.2"), now());
     assert_eq!(since(&second, &scene, "S3.3"), now());
@@ -56,7 +64,7 @@ fn it_is_kept_over_a_restart_by_what_was_published() {
 fn without_memory_it_is_since_now_and_of_another_account_it_does_not_count() {
     let scene = Scene::new().with([finding("S3.2").failed()]);
     let published = scene.posture();
-    let memory = Memory::from_postures(catalog(), [(id("444444444444"), &published)]);
+    let memory = of_posture("444444444444", &published);
     assert_eq!(since(&assess_with(&scene, &memory, after(1)), &scene, "S3.2"), after(1));
 }
 

@@ -4,7 +4,7 @@ use soc2_crds::{CriterionStatus, HalfState, ManualState, State};
 use soc2_posture::finding::Finding;
 use soc2_posture::organization::AccountState;
 
-use crate::scene::{ACCOUNT, ADMIN, FindingExt, LINKED, Scene, catalog, finding, now};
+use crate::scene::{ACCOUNT, ADMIN, FindingExt, LINKED, Scene, catalog, finding, id, now};
 
 /// Findings of every control in both Regions for some accounts.
 pub fn all_passing(accounts: &[&str]) -> Vec<Finding> {
@@ -39,11 +39,36 @@ fn checks_are_pairs_of_account_and_control() {
     assert_eq!(metrics.accounts, 2);
     assert!((metrics.compliance_ratio.unwrap() - checks.passed as f64 / all as f64).abs() < 1e-12);
     assert_eq!(metrics.unwaived_ratio, metrics.compliance_ratio);
-    let (account, states) = &metrics.per_account[1];
-    assert_eq!((account.to_string().as_str(), states.failed, states.unknown), (ACCOUNT, 1, 1));
+    let assessment = scene.assess();
+    let of_account = assessment
+        .account_checks()
+        .filter(|(account, state, _)| *account == id(ACCOUNT) && matches!(state, State::Failed | State::Unknown));
+    let states: Vec<_> = of_account.map(|(_, state, count)| (state, count)).collect();
+    assert_eq!(states, [(State::Failed, 1), (State::Unknown, 1)]);
     let s3 = metrics.controls.iter().find(|control| control.id == "S3.2").unwrap();
     assert_eq!((s3.severity.as_str(), s3.accounts.failed, s3.accounts.passed), ("Critical", 1, 1));
     assert!(!metrics.controls.iter().any(|control| control.id == "EC2.13"));
+}
+
+#[test]
+fn series_of_accounts_are_as_many_as_their_levels_say() {
+    let scene = two_accounts().with([finding("S3.2").resource("two").failed()]);
+    let assessment = scene.assess();
+    let series = assessment.account_series();
+    assert_eq!(series.accounts, 2);
+    assert_eq!(series.checks, assessment.account_checks().count());
+    assert_eq!(series.criteria, assessment.account_criteria().count());
+    assert_eq!(series.controls, assessment.account_controls().count());
+    let failed: Vec<_> = assessment.account_controls().filter(|(_, _, state)| *state == State::Failed).collect();
+    assert_eq!(failed, [(id(ACCOUNT), "S3.2", State::Failed)]);
+    // A criterion is in one state in an account: the worst of its controls.
+    let mut criteria: Vec<_> = assessment.account_criteria().map(|(account, id, _)| (account, id)).collect();
+    let all = criteria.len();
+    criteria.sort_unstable();
+    criteria.dedup();
+    assert_eq!(criteria.len(), all);
+    assert!(assessment.account_criteria().any(|one| one == (id(ACCOUNT), "CC6.1", State::Failed)));
+    assert!(assessment.account_criteria().any(|one| one == (id(ADMIN), "CC6.1", State::Passed)));
 }
 
 #[test]
