@@ -23,7 +23,7 @@ use crate::guardrail::GuardrailReconciler;
 use crate::http::{self, Readiness};
 use crate::kubernetes::events::Events;
 use crate::lease::{LeaseConfig, LeaseHolder};
-use crate::metrics::{ProcessCollector, ReconcileMetrics, StateCollector};
+use crate::metrics::{Budget, ProcessCollector, ReconcileMetrics, StateCollector};
 use crate::organization::OrganizationReconciler;
 use crate::postures::PostureWriter;
 use crate::profile::{ProfileReconciler, Working};
@@ -138,7 +138,10 @@ async fn connect(
     let parts = Parts { aws: aws.clone(), state, clock: Arc::new(SystemClock), catalog: Arc::clone(&catalog) };
     let context = Context {
         events: Events::new(client.clone(), &settings.identity),
+        working: Working::default(),
         postures: PostureWriter::new(client.clone(), settings.posture_writes_per_second),
+        budget: Arc::new(Budget::new(settings.metrics_max_series)),
+        tags_shown: !settings.metrics_account_tags.is_empty(),
         client,
         catalog,
         aws,
@@ -157,6 +160,9 @@ async fn connect(
         published: Arc::clone(&context.published),
         feeds: Arc::clone(&context.feeds),
         lease: Arc::clone(&context.lease),
+        postures: Arc::clone(&context.postures),
+        budget: Arc::clone(&context.budget),
+        tags: settings.metrics_account_tags.clone(),
     }));
     Ok(context)
 }
@@ -180,14 +186,13 @@ async fn work(
     startup::wait_for_lead(&context.lease, readiness).await;
     let namespaces: Api<Namespace> = Api::all(context.client.clone());
     context.cluster_id = namespaces.get("kube-system").await?.uid().unwrap_or_default();
-    let memories = startup::load_postures(&context).await?;
+    context.working = Working::with_memories(startup::load_postures(&context).await?);
     let context = Arc::new(context);
 
     let writer = tokio::spawn({
         let (postures, cancel) = (Arc::clone(&context.postures), cancel.child_token());
         async move { postures.run(cancel).await }
     });
-    let working = Working::with_memories(memories);
     let organizations = controllers.organizations.run(
         OrganizationReconciler,
         Arc::clone(&context),
@@ -195,7 +200,7 @@ async fn work(
         cancel.child_token(),
     );
     let profiles = controllers.profiles.run(
-        ProfileReconciler::new(working),
+        ProfileReconciler,
         Arc::clone(&context),
         triggers(&context, |stores, name| {
             stores.profiles_of(name).iter().map(|found| ObjectRef::new(&found.name_any())).collect()

@@ -14,8 +14,9 @@ use soc2_crds::{AwsOrganization, ComplianceProfile, GuardrailSet};
 use crate::feeds::Feeds;
 use crate::kubernetes::events::Events;
 use crate::lease::LeaseHolder;
-use crate::metrics::ReconcileMetrics;
+use crate::metrics::{Budget, ReconcileMetrics};
 use crate::postures::PostureWriter;
+use crate::profile::Working;
 use crate::published::Published;
 
 /// Shared by all reconciles.
@@ -38,8 +39,14 @@ pub struct Context {
     pub lease: Arc<LeaseHolder>,
     /// UID of kube-system: this cluster in the tags of AWS policies.
     pub cluster_id: String,
+    /// Assessments of profiles.
+    pub working: Working,
     /// Writer of `AccountPosture` objects.
     pub postures: Arc<PostureWriter>,
+    /// The cap on series.
+    pub budget: Arc<Budget>,
+    /// Whether metrics show tags of accounts, so that they have to be read.
+    pub tags_shown: bool,
     /// Counters of reconciles.
     pub metrics: ReconcileMetrics,
     /// The clock.
@@ -51,13 +58,19 @@ pub struct Context {
 }
 
 impl Context {
-    /// Has all postures of a profile compared with what stands, and the profile looked at.
-    pub fn rewrite(&self, profile: &str) {
-        let found = self.stores.profiles.get(&ObjectRef::new(profile)).and_then(|guard| guard.0.clone().ok());
-        if let (Some(found), Ok(mut rewrite)) = (found, self.rewrite.lock()) {
-            rewrite.insert(profile.to_owned());
-            self.feeds.touch(&found.spec.organization_ref.name);
+    /// Has all postures of a profile compared with what stands, and the profile looked at. Gives whether there is such a
+    /// profile: the postures of one that is gone go with it.
+    pub fn rewrite(&self, profile: &str) -> bool {
+        let Some(guard) = self.stores.profiles.get(&ObjectRef::new(profile)) else { return false };
+        let Ok(found) = &guard.0 else { return false };
+        if found.metadata.deletion_timestamp.is_some() {
+            return false;
         }
+        if let Ok(mut rewrite) = self.rewrite.lock() {
+            rewrite.insert(profile.to_owned());
+        }
+        self.feeds.touch(&found.spec.organization_ref.name);
+        true
     }
 
     /// Whether all postures of a profile have to be compared; asked once.

@@ -99,12 +99,17 @@ pub async fn serve(
 }
 
 async fn metrics(State(served): State<Served>) -> Response {
-    let mut body = String::new();
-    match prometheus_client::encoding::text::encode(&mut body, &served.registry) {
-        Ok(()) => {
+    // A page of many series takes its time, and waits while a profile is assessed: not on a thread that others need.
+    let page = tokio::task::spawn_blocking(move || {
+        let mut body = String::new();
+        prometheus_client::encoding::text::encode(&mut body, &served.registry).map(|()| body)
+    });
+    match page.await {
+        Ok(Ok(body)) => {
             let content_type = "application/openmetrics-text; version=1.0.0; charset=utf-8";
             ([(header::CONTENT_TYPE, content_type)], body).into_response()
         }
+        Ok(Err(error)) => (StatusCode::INTERNAL_SERVER_ERROR, error.to_string()).into_response(),
         Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, error.to_string()).into_response(),
     }
 }

@@ -4,6 +4,7 @@
 //! is decided in other crates; here is what needs Kubernetes and AWS.
 
 pub mod app;
+mod assessed;
 pub mod context;
 pub mod control;
 pub mod error;

@@ -3,9 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use soc2_posture::assess::ProfileMetrics;
+use soc2_crds::MetricsDetail;
+use soc2_posture::assess::{AccountSeries, ProfileMetrics};
 
+use crate::assessed::Current;
 use crate::guardrail::SetSnapshot;
+use crate::metrics::{Demand, Level, sums_series};
 
 /// What was found last.
 #[derive(Debug, Default)]
@@ -18,6 +21,8 @@ struct Inner {
     profiles: BTreeMap<String, Arc<ProfileSnapshot>>,
     sets: BTreeMap<String, SetSnapshot>,
     organizations: BTreeMap<String, OrganizationSnapshot>,
+    /// How far each profile's metrics may go, as its condition last said.
+    levels: BTreeMap<String, Level>,
 }
 
 /// A profile as it was assessed last.
@@ -25,8 +30,29 @@ struct Inner {
 pub struct ProfileSnapshot {
     /// Name of the organization's object.
     pub organization: String,
-    /// Numbers.
+    /// Sums.
     pub metrics: ProfileMetrics,
+    /// How far metrics should go.
+    pub detail: MetricsDetail,
+    /// How many series its accounts are.
+    pub series: AccountSeries,
+    /// How each account stands.
+    pub assessment: Current,
+}
+
+impl ProfileSnapshot {
+    /// What it would export.
+    #[must_use]
+    pub fn demand(&self) -> Demand {
+        let (summary, profile) = sums_series(&self.metrics);
+        Demand { wanted: Level::from(self.detail), summary, profile, accounts: self.series }
+    }
+}
+
+/// What each profile would export.
+#[must_use]
+pub fn demands(profiles: &[(String, Arc<ProfileSnapshot>)]) -> BTreeMap<String, Demand> {
+    profiles.iter().map(|(name, snapshot)| (name.clone(), snapshot.demand())).collect()
 }
 
 /// An organization as it was reported last.
@@ -53,6 +79,15 @@ impl Published {
     /// A profile has no assessment now.
     pub fn no_profile(&self, name: &str) {
         self.lock().profiles.remove(name);
+    }
+
+    /// How far each profile's metrics may go now. Gives the profiles for which that is news.
+    pub fn allotted(&self, levels: &BTreeMap<String, Level>) -> BTreeSet<String> {
+        let mut inner = self.lock();
+        let changed = levels.iter().filter(|(name, level)| inner.levels.get(*name) != Some(level));
+        let changed = changed.map(|(name, _)| name.clone()).collect();
+        inner.levels.clone_from(levels);
+        changed
     }
 
     /// A set was reported.

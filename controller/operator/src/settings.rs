@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::metrics::AccountTags;
+
 /// Continuous SOC 2 posture and guardrails for AWS Organizations, declared in Kubernetes.
 #[derive(Debug, Parser)]
 #[command(name = "soc2-operator", version, about, long_about = None, after_help = EXAMPLES)]
@@ -76,6 +78,16 @@ pub struct Settings {
     #[arg(long, env = "SOC2_POSTURE_WRITES_PER_SECOND", default_value_t = 20, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=500))]
     pub posture_writes_per_second: u32,
 
+    /// Most series on /metrics. Beyond it the finest detail of the largest profile is left out first; a metric, a condition
+    /// and an event say so.
+    #[arg(long, env = "SOC2_METRICS_MAX_SERIES", default_value_t = 200_000, value_name = "N", value_parser = parse_series)]
+    pub metrics_max_series: usize,
+
+    /// Account tags that become labels `tag_<key>` of `soc2_account_info`, separated by commas, at most 10. They are read
+    /// hourly, one call an account.
+    #[arg(long, env = "SOC2_METRICS_ACCOUNT_TAGS", default_value = "", hide_default_value = true, value_name = "KEYS")]
+    pub metrics_account_tags: AccountTags,
+
     /// Worker threads. Two are enough for 10,000 accounts.
     #[arg(long, env = "SOC2_WORKER_THREADS", default_value_t = 2, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=64))]
     pub worker_threads: u16,
@@ -97,4 +109,13 @@ fn default_identity() -> String {
 
 fn parse_duration(text: &str) -> Result<Duration, String> {
     soc2_posture::duration::parse(text).map_err(|error| error.to_string())
+}
+
+fn parse_series(text: &str) -> Result<usize, String> {
+    const LEAST: usize = 2_000;
+    let number = text.parse().map_err(|_| "not a whole number".to_owned())?;
+    if number < LEAST {
+        return Err(format!("at least {LEAST}: the series of the operator itself need some hundred"));
+    }
+    Ok(number)
 }

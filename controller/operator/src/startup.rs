@@ -63,13 +63,11 @@ pub async fn wait_for_lead(lease: &LeaseHolder, readiness: &Readiness) {
 /// # Errors
 /// Of the API server.
 pub async fn load_postures(context: &Context) -> Result<BTreeMap<String, Memory>, RunError> {
-    let mut found: BTreeMap<String, Vec<(AccountId, AccountPostureSpec)>> = BTreeMap::new();
+    let mut found: BTreeMap<String, Memory> = BTreeMap::new();
     let visit = |profile: &str, account: AccountId, content: &AccountPostureSpec| {
-        found.entry(profile.to_owned()).or_default().push((account, content.clone()));
+        // Page by page: all of them at once would take more memory than everything else.
+        found.entry(profile.to_owned()).or_default().remember(&context.catalog, account, content);
     };
     context.postures.load(visit).await?;
-    let memory = |postures: Vec<(AccountId, AccountPostureSpec)>| {
-        Memory::from_postures(&context.catalog, postures.iter().map(|(account, content)| (*account, content)))
-    };
-    Ok(found.into_iter().map(|(profile, postures)| (profile, memory(postures))).collect())
+    Ok(found)
 }

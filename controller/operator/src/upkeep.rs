@@ -40,9 +40,10 @@ pub async fn watch_postures(context: Arc<Context>) {
         match event {
             Ok(watcher::Event::Delete(posture)) if context.postures.knows(&posture.name_any()) => {
                 context.postures.forget(&posture.name_any());
-                tracing::info!(posture = %posture.name_any(), "an AccountPosture was deleted; it is written again");
                 let profile = posture.labels().get("soc2-operator.dev/profile").cloned().unwrap_or_default();
-                context.rewrite(&profile);
+                if context.rewrite(&profile) {
+                    tracing::info!(posture = %posture.name_any(), "an AccountPosture was deleted; it is written again");
+                }
             }
             Ok(_) => {}
             Err(error) => tracing::debug!(%error, "watching AccountPostures"),
@@ -74,6 +75,7 @@ pub async fn housekeeping(context: &Context, readiness: &Readiness) {
             }
         }
         context.published.retain(&profiles, &sets, &organizations);
+        context.working.retain(&profiles);
     }
 }
 

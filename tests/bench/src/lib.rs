@@ -4,6 +4,7 @@ pub mod asff;
 pub mod assess;
 pub mod quiet;
 pub mod scale;
+pub mod scrape;
 pub mod sweep;
 
 /// Takes a figure: its name, its value, its unit.

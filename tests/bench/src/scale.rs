@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use crate::Figures;
 
 /// Nothing here takes longer.
-const PATIENCE: Duration = Duration::from_hours(2);
+pub(crate) const PATIENCE: Duration = Duration::from_hours(2);
 
 /// `BENCH_ACCOUNTS` (10,000) accounts with `BENCH_SCALE_FINDINGS` (5,000,000) findings of two standards, ids of 150
 /// characters, 7 % failing: a sweep without AWS's limits, every posture written, and a restart. Takes half an hour.
@@ -96,7 +96,7 @@ async fn object_bytes(stand: &Stand, kind: &str) -> Result<f64> {
 }
 
 /// Most memory that a process ever had resident, in megabytes.
-fn peak_resident(pid: u32) -> Result<f64> {
+pub(crate) fn peak_resident(pid: u32) -> Result<f64> {
     let status = std::fs::read_to_string(Path::new("/proc").join(pid.to_string()).join("status"))?;
     let line = status.lines().find(|line| line.starts_with("VmHWM:")).context("VmHWM")?;
     let kilobytes: f64 = line.split_whitespace().nth(1).context("VmHWM")?.parse()?;
@@ -119,18 +119,18 @@ fn number(value: &Value) -> f64 {
     value.as_f64().unwrap_or_default()
 }
 
-fn setting(name: &str, default: u64) -> u64 {
+pub(crate) fn setting(name: &str, default: u64) -> u64 {
     std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(default)
 }
 
-fn objects() -> [Value; 2] {
+pub(crate) fn objects() -> [Value; 2] {
     let mut objects = crate::sweep::objects(100);
     objects[1]["spec"]["targets"] = json!({});
     objects
 }
 
 /// The demo's organization with generated accounts, two standards in two Regions.
-fn world_file(accounts: u64, findings: u64) -> Result<String> {
+pub(crate) fn world_file(accounts: u64, findings: u64) -> Result<String> {
     let mut world: serde_yaml::Value = serde_yaml::from_str(&e2e::binaries::read("tests/sandbox/worlds/demo.yaml")?)?;
     world["accounts"] = serde_yaml::from_str(
         "[{id: 111111111111, name: management, path: /, joinedAt: 900d ago, invited: true}, {id: 222222222222, name: security, path: Security, joinedAt: 890d ago}]",

@@ -5,12 +5,15 @@
 
 pub mod binaries;
 pub mod demo;
+pub mod openmetrics;
 pub mod operator;
+pub mod prometheus;
 pub mod sandbox;
 pub mod stand;
 pub mod wait;
 
 pub use operator::{Operator, OperatorOptions};
+pub use prometheus::Prometheus;
 pub use sandbox::Sandbox;
 pub use stand::Stand;
 pub use wait::eventually;

@@ -3,11 +3,10 @@
 use std::fmt;
 
 use prometheus_client::collector::Collector;
-use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
-use prometheus_client::metrics::MetricType;
-use prometheus_client::metrics::counter::ConstCounter;
+use prometheus_client::encoding::DescriptorEncoder;
+use prometheus_client::registry::Unit;
 
-use super::gauge;
+use super::Family;
 
 /// Kernel ticks per second of the times in /proc; 100 on every Linux that Kubernetes runs on.
 const TICKS: f64 = 100.0;
@@ -20,35 +19,22 @@ pub struct ProcessCollector;
 
 impl Collector for ProcessCollector {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
-        let encoder = &mut encoder;
+        let one = |value: f64| vec![(vec![], value)];
+        let mut families = Vec::new();
         if let Some((virtual_bytes, resident_bytes)) = memory() {
-            gauge(
-                encoder,
-                "process_resident_memory_bytes",
-                "Resident memory size in bytes",
-                &[(vec![], resident_bytes)],
-            )?;
-            gauge(encoder, "process_virtual_memory_bytes", "Virtual memory size in bytes", &[(vec![], virtual_bytes)])?;
+            let resident = Family::gauge("process_resident_memory", "Resident memory", one(resident_bytes));
+            let mapped = Family::gauge("process_virtual_memory", "Virtual memory", one(virtual_bytes));
+            families.extend([resident.in_unit(Unit::Bytes), mapped.in_unit(Unit::Bytes)]);
         }
         if let Some(open) = std::fs::read_dir("/proc/self/fd").ok().map(Iterator::count) {
-            gauge(encoder, "process_open_fds", "Number of open file descriptors", &[(vec![], open as f64)])?;
+            families.push(Family::gauge("process_open_fds", "Open file descriptors", one(open as f64)));
         }
         if let Some((seconds, start)) = times() {
-            let metric = encoder.encode_descriptor(
-                "process_cpu_seconds",
-                "Total user and system CPU time spent in seconds",
-                None,
-                MetricType::Counter,
-            )?;
-            ConstCounter::new(seconds).encode(metric)?;
-            gauge(
-                encoder,
-                "process_start_time_seconds",
-                "Start time of the process since unix epoch in seconds",
-                &[(vec![], start)],
-            )?;
+            let used = Family::counter("process_cpu", "User and system CPU time spent", one(seconds));
+            let start = Family::gauge("process_start_time", "Start of the process since 1970", one(start));
+            families.extend([used.in_unit(Unit::Seconds), start.in_unit(Unit::Seconds)]);
         }
-        Ok(())
+        families.iter().try_for_each(|family| family.write(&mut encoder))
     }
 }
 

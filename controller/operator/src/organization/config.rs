@@ -10,9 +10,14 @@ use soc2_posture::{duration, targets};
 
 use crate::select::tags_needed;
 
-/// What the feed of this organization is told.
+/// What the feed of this organization is told. `tags_shown`: metrics show tags of accounts.
 #[must_use]
-pub fn feed_config(object: &AwsOrganization, profiles: &[ComplianceProfile], sets: &[GuardrailSet]) -> FeedConfig {
+pub fn feed_config(
+    object: &AwsOrganization,
+    profiles: &[ComplianceProfile],
+    sets: &[GuardrailSet],
+    tags_shown: bool,
+) -> FeedConfig {
     let spec = &object.spec;
     let by_source = spec.security_hub.iter().filter_map(|source| source.targets.as_ref()).any(targets::uses_tags);
     let defaults = Intervals::default();
@@ -27,7 +32,7 @@ pub fn feed_config(object: &AwsOrganization, profiles: &[ComplianceProfile], set
             full_sweep: interval(&spec.sync.full_sweep_interval, defaults.full_sweep),
         },
         get_findings_per_second: spec.limits.get_findings_per_second,
-        tags_needed: by_source || tags_needed(profiles, sets),
+        tags_needed: tags_shown || by_source || tags_needed(profiles, sets),
     }
 }
 

@@ -37,7 +37,7 @@ impl Reconciler for OrganizationReconciler {
         }
         let profiles = context.stores.profiles_of(&name);
         let sets = context.stores.sets_of(&name);
-        context.feeds.ensure(&object, config::feed_config(&object, &profiles, &sets));
+        context.feeds.ensure(&object, config::feed_config(&object, &profiles, &sets, context.tags_shown));
         if context.is_new_generation(&*object) {
             context.feeds.touch(&name);
         }

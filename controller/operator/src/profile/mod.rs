@@ -23,18 +23,8 @@ pub use working::Working;
 const SOON: Duration = Duration::from_secs(30);
 
 /// Reconciles profiles.
-#[derive(Default)]
-pub struct ProfileReconciler {
-    working: Working,
-}
-
-impl ProfileReconciler {
-    /// A reconciler that remembers since when checks are in their states.
-    #[must_use]
-    pub fn new(working: Working) -> Self {
-        Self { working }
-    }
-}
+#[derive(Debug, Default)]
+pub struct ProfileReconciler;
 
 impl Reconciler for ProfileReconciler {
     type Kind = ComplianceProfile;
@@ -49,14 +39,14 @@ impl Reconciler for ProfileReconciler {
             context.feeds.touch(&profile.spec.organization_ref.name);
         }
         let now = (context.now)();
-        let observed = match observe::observe(context, &profile, self.working.has_assessed(&profile), now) {
+        let observed = match observe::observe(context, &profile, context.working.has_assessed(&profile), now) {
             Ok(observed) => observed,
             Err(waiting) => {
                 report::waiting(context, &profile, &waiting, now).await?;
                 return Ok(Action::requeue(jittered(SOON)));
             }
         };
-        let next = match self.working.assess(context, &profile, &observed, now) {
+        let next = match context.working.assess(context, &profile, &observed, now) {
             Ok(assessed) => {
                 let next = assessed.next_change_at;
                 report::assessed(context, &profile, &observed, assessed, now).await?;

@@ -1,5 +1,7 @@
 //! The report step: status, conditions, postures, metrics, events, on every path.
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
 use kube::{Resource, ResourceExt};
 use soc2_crds::{ComplianceProfile, ComplianceProfileStatus};
@@ -13,8 +15,8 @@ use crate::error::Error;
 use crate::kubernetes::conditions::{Fact, time};
 use crate::kubernetes::events::Happening;
 use crate::kubernetes::status::{Desired, StatusWriter, fields_of};
-use crate::postures::MANAGER;
-use crate::published::ProfileSnapshot;
+use crate::postures::{MANAGER, Source};
+use crate::published::{ProfileSnapshot, demands};
 use crate::requested_at;
 
 const FIELDS: &[&str] = &[
@@ -33,8 +35,16 @@ const FIELDS: &[&str] = &[
     "moreFailingAccounts",
     "coverage",
 ];
-const CONDITIONS: &[&str] =
-    &["Ready", "Stalled", "Reconciling", "Compliant", "DataComplete", "CoverageComplete", "GuardrailsInForce"];
+const CONDITIONS: &[&str] = &[
+    "Ready",
+    "Stalled",
+    "Reconciling",
+    "Compliant",
+    "DataComplete",
+    "CoverageComplete",
+    "GuardrailsInForce",
+    "MetricsReduced",
+];
 
 /// `assessedAt` moves at least this often, so that people see that somebody still looks.
 const HEARTBEAT: jiff::SignedDuration = jiff::SignedDuration::from_hours(1);
@@ -49,12 +59,21 @@ pub async fn assessed(
 ) -> Result<(), Error> {
     let name = profile.name_any();
     let organization = observed.organization_name();
-    context.postures.sync(profile, found.postures, found.all);
-    let facts = found.facts;
+    let source = Source::new(profile.clone(), found.assessment.clone(), observed.view.world.clone());
+    context.postures.sync(&Arc::new(source), found.touched.as_ref()).await;
+    let snapshot = Arc::new(ProfileSnapshot {
+        organization,
+        metrics: found.metrics,
+        detail: profile.spec.metrics.detail,
+        series: found.series,
+        assessment: found.assessment,
+    });
+    let before = context.published.profile(&name, Arc::clone(&snapshot));
+    let mut facts = found.facts;
+    facts.extend(reduced(context, &name));
     let first = found.first || !was_assessed(profile);
     let mut happenings = if first { Vec::new() } else { transitions(profile, &facts) };
-    let snapshot = std::sync::Arc::new(ProfileSnapshot { organization, metrics: found.metrics });
-    if let Some(before) = context.published.profile(&name, std::sync::Arc::clone(&snapshot))
+    if let Some(before) = before
         && !first
     {
         happenings.extend(controls_changed(&before.metrics, &snapshot.metrics));
@@ -62,6 +81,27 @@ pub async fn assessed(
     write(context, profile, found.status, facts, now).await?;
     context.events.publish(&profile.object_ref(&()), happenings);
     Ok(())
+}
+
+/// `MetricsReduced`, while the cap on series takes detail from the profile. Others learn of it when theirs changes too.
+fn reduced(context: &Context, name: &str) -> Option<Fact> {
+    let profiles = context.published.profiles();
+    let allotment = context.budget.allot(&demands(&profiles));
+    let changed = context.published.allotted(&allotment.levels);
+    for (other, snapshot) in profiles.iter().filter(|(other, _)| other != name && changed.contains(other)) {
+        tracing::info!(profile = %other, level = allotment.level(other).as_str(), "metrics of the profile change detail");
+        context.feeds.touch(&snapshot.organization);
+    }
+    let wanted = profiles.iter().find(|(found, _)| found == name).map(|(_, snapshot)| snapshot.demand().wanted)?;
+    let level = allotment.level(name);
+    (level < wanted).then(|| {
+        let (level, wanted, cap) = (level.as_str(), wanted.as_str(), context.budget.cap());
+        let message = format!(
+            "all profiles together have more series than --metrics-max-series {cap}: this one is exported with detail \
+             {level} instead of {wanted}; choose a coarser spec.metrics.detail, or raise the flag"
+        );
+        Fact::yes("MetricsReduced", "SeriesCapReached", message)
+    })
 }
 
 /// Says why there is no assessment now.
@@ -180,7 +220,7 @@ fn transitions(profile: &ComplianceProfile, facts: &[Fact]) -> Vec<Happening> {
                 .is_none_or(|old| old.status != fact.status || old.reason != fact.reason)
         })
         .map(|fact| Happening {
-            warning: fact.status != "True",
+            warning: (fact.status == "True") == matches!(fact.type_, "Stalled" | "MetricsReduced"),
             reason: fact.reason.clone(),
             action: "Assess",
             note: format!("{} is {}: {}", fact.type_, fact.status, fact.message),

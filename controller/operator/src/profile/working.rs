@@ -7,13 +7,15 @@ use jiff::Timestamp;
 use kube::ResourceExt;
 use soc2_crds::ComplianceProfile;
 use soc2_feed::Accounts;
+use soc2_posture::assess::{AccountSeries, ProfileMetrics};
 use soc2_posture::ids::AccountId;
+use soc2_posture::objects::{self, conditions::Fact};
 use soc2_posture::protection::ProtectionByAccount;
-use soc2_posture::{Assessment, Desired, Memory, SpecError, assess, reassess};
+use soc2_posture::{Assessment, Desired, Memory, SpecError, World, assess, reassess};
 
 use super::Observed;
+use crate::assessed::Current;
 use crate::context::Context;
-use crate::postures::Wanted;
 
 /// Assessments by profile.
 #[derive(Default)]
@@ -27,9 +29,10 @@ struct Entry {
     generation: i64,
     revision: u64,
     protection: BTreeMap<String, ProtectionByAccount>,
-    /// Since when checks were in their states according to the published postures, until the first assessment.
+    /// Since when checks were in their states, as far as no assessment says it: according to the published postures until
+    /// the first one, and while the spec is wrong.
     memory: Memory,
-    assessment: Option<Assessment>,
+    assessment: Current,
     /// It was made while the feed still read everything for the first time.
     reading: bool,
 }
@@ -39,13 +42,15 @@ pub struct Assessed {
     /// Status without times and conditions.
     pub status: soc2_crds::ComplianceProfileStatus,
     /// Conditions.
-    pub facts: Vec<soc2_posture::objects::conditions::Fact>,
-    /// Numbers for the metrics.
-    pub metrics: soc2_posture::assess::ProfileMetrics,
-    /// Postures that may differ from before.
-    pub postures: Vec<Wanted>,
-    /// Whether `postures` are all of them.
-    pub all: bool,
+    pub facts: Vec<Fact>,
+    /// Sums for the metrics.
+    pub metrics: ProfileMetrics,
+    /// How many series the accounts are.
+    pub series: AccountSeries,
+    /// The assessment itself.
+    pub assessment: Current,
+    /// Accounts whose postures may differ from before; `None`: all.
+    pub touched: Option<BTreeSet<AccountId>>,
     /// Everything is, or was at the last assessment, read for the first time: what differs is no news.
     pub first: bool,
     /// When time alone changes something.
@@ -65,7 +70,13 @@ impl Working {
     #[must_use]
     pub fn has_assessed(&self, profile: &ComplianceProfile) -> bool {
         let uid = profile.uid().unwrap_or_default();
-        self.lock().get(&profile.name_any()).is_some_and(|entry| entry.assessment.is_some() && entry.uid == uid)
+        let entries = self.lock();
+        entries.get(&profile.name_any()).is_some_and(|entry| entry.uid == uid && entry.assessment.read().is_some())
+    }
+
+    /// Forgets profiles that are gone.
+    pub fn retain(&self, profiles: &BTreeSet<String>) {
+        self.lock().retain(|name, _| profiles.contains(name));
     }
 
     /// Assesses a profile.
@@ -90,37 +101,31 @@ impl Working {
             organization: &observed.object.spec,
             protection: &observed.protection,
         };
-        let rewrite = context.take_rewrite(&name);
-        let result = observed.view.world.read(|world| {
-            let (assessment, touched) = match (entry.assessment.take(), changed) {
-                (Some(previous), Accounts::Some(mut accounts)) if same => {
-                    accounts.extend(previous.due(now));
-                    (reassess(previous, &desired, world, &accounts, now)?, Some(accounts))
-                }
-                (Some(previous), _) => (assess(&desired, world, &previous.memory(), now)?, None),
-                (None, _) => (assess(&desired, world, &entry.memory, now)?, None),
-            };
-            let touched = touched.filter(|_| !rewrite);
-            let postures = render(&assessment, touched.as_ref(), |account| assessment.posture(account, &world.index));
-            Ok((assessment, postures, touched.is_none()))
-        });
-        let (assessment, postures, all) = match result {
-            Ok(found) => found,
+        let changed = if same { changed } else { Accounts::All };
+        let mut slot = entry.assessment.write();
+        let previous = slot.take();
+        let renewed =
+            observed.view.world.read(|world| renew(previous, &mut entry.memory, &desired, world, changed, now));
+        let (assessment, touched) = match renewed {
+            Ok(renewed) => renewed,
             Err(error) => {
+                drop(slot);
                 self.put(name, Entry { uid: entry.uid, memory: entry.memory, ..Entry::default() });
                 return Err(error);
             }
         };
         let assessed = Assessed {
             status: assessment.status(),
-            facts: soc2_posture::objects::facts(&assessment),
+            facts: objects::facts(&assessment),
             metrics: assessment.metrics(),
-            postures,
-            all,
+            series: assessment.account_series(),
+            assessment: entry.assessment.clone(),
+            touched: touched.filter(|_| !context.take_rewrite(&name)),
             first: entry.reading || observed.view.facts.restarting,
             next_change_at: assessment.next_change_at(),
         };
-        entry.assessment = Some(assessment);
+        *slot = Some(assessment);
+        drop(slot);
         entry.memory = Memory::default();
         entry.reading = observed.view.facts.restarting;
         entry.revision = revision;
@@ -151,18 +156,26 @@ impl Working {
     }
 }
 
-/// Postures of the accounts that may differ, or of all.
-fn render(
-    assessment: &Assessment,
-    touched: Option<&BTreeSet<AccountId>>,
-    posture: impl Fn(AccountId) -> Option<soc2_crds::AccountPostureSpec>,
-) -> Vec<Wanted> {
-    assessment
-        .accounts()
-        .filter(|account| touched.is_none_or(|touched| touched.contains(account)))
-        .filter_map(|account| {
-            let compliant = assessment.compliant(account)?;
-            Some(Wanted { account, compliant, content: posture(account)? })
-        })
-        .collect()
+/// The assessment as it is now, at the cost of what changed, and the accounts whose postures may differ (`None`: all).
+/// When the spec is wrong, `memory` still says what the previous one knew.
+fn renew(
+    previous: Option<Assessment>,
+    memory: &mut Memory,
+    desired: &Desired<'_>,
+    world: &World,
+    changed: Accounts,
+    now: Timestamp,
+) -> Result<(Assessment, Option<BTreeSet<AccountId>>), SpecError> {
+    match (previous, changed) {
+        (Some(previous), Accounts::Some(mut accounts)) => {
+            accounts.extend(previous.due(now));
+            let assessment = reassess(previous, desired, world, &accounts, now)?;
+            let touched = assessment.renewed().map(|renewed| &accounts | renewed);
+            return Ok((assessment, touched));
+        }
+        // The old one goes before the new one comes: both together are a lot of memory.
+        (Some(previous), Accounts::All) => *memory = previous.memory(),
+        (None, _) => {}
+    }
+    Ok((assess(desired, world, memory, now)?, None))
 }

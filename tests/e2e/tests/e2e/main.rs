@@ -7,6 +7,7 @@ mod faults;
 mod guardrails;
 mod invalid_manifests;
 mod main_loop;
+mod metrics;
 mod moto;
 mod quiet;
 mod restart;

@@ -1,0 +1,183 @@
+//! Writing AccountPostures: only what changed, at most so many a second, in the background.
+//!
+//! What was written is remembered as a hash, and what is to be written as an account, of which the newest posture is made
+//! when its turn comes: ten thousand of them must not double our memory.
+
+mod source;
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use kube::api::{Api, DeleteParams, ListParams, Patch, PatchParams};
+use kube::{Client, ResourceExt};
+use soc2_crds::{AccountPosture, AccountPostureSpec};
+use soc2_posture::ids::AccountId;
+use soc2_posture::objects::LABELS;
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+
+pub use source::Source;
+use source::hash;
+
+/// Field manager of results.
+pub const MANAGER: &str = "soc2-operator/posture";
+/// Postures that are made while the world and the assessment are held.
+const CHUNK: usize = 128;
+
+enum Job {
+    Write(Arc<Source>, AccountId),
+    Delete,
+}
+
+/// The writer.
+pub struct PostureWriter {
+    api: Api<AccountPosture>,
+    pace: Duration,
+    state: Mutex<State>,
+    wake: Notify,
+}
+
+#[derive(Default)]
+struct State {
+    /// Hash of what stands in the cluster, by name.
+    known: HashMap<String, u64>,
+    queue: BTreeMap<String, Job>,
+}
+
+impl PostureWriter {
+    /// A writer of at most `per_second` objects a second.
+    #[must_use]
+    pub fn new(client: Client, per_second: u32) -> Arc<Self> {
+        Arc::new(Self {
+            api: Api::all(client),
+            pace: Duration::from_secs(1) / per_second.max(1),
+            state: Mutex::default(),
+            wake: Notify::new(),
+        })
+    }
+
+    /// Reads what stands in the cluster, page by page, and hands each content to `visit` (profile, account, content).
+    ///
+    /// # Errors
+    /// Of the API server.
+    pub async fn load(&self, mut visit: impl FnMut(&str, AccountId, &AccountPostureSpec)) -> kube::Result<()> {
+        let mut params = ListParams::default().limit(500);
+        loop {
+            let page = self.api.list(&params).await?;
+            for posture in &page.items {
+                self.state().known.insert(posture.name_any(), hash(posture));
+                let account = posture.spec.account.id.parse::<AccountId>();
+                if let (Some(profile), Ok(account)) = (posture.labels().get(LABELS[0]), account) {
+                    visit(profile, account, &posture.spec);
+                }
+            }
+            match page.metadata.continue_ {
+                Some(token) if !token.is_empty() => params = params.continue_token(&token),
+                _ => return Ok(()),
+            }
+        }
+    }
+
+    /// Queues what of these accounts differs from what stands; of `None` all accounts of the profile, and those that are
+    /// no longer among them.
+    pub async fn sync(&self, source: &Arc<Source>, accounts: Option<&BTreeSet<AccountId>>) {
+        let all: Vec<AccountId> = accounts.map_or_else(|| source.accounts(), |some| some.iter().copied().collect());
+        for chunk in all.chunks(CHUNK) {
+            source.each(chunk, |account, posture| {
+                self.compare(source, account, posture.as_ref().map(hash));
+            });
+            // Others work meanwhile: each chunk takes milliseconds.
+            tokio::task::yield_now().await;
+        }
+        if accounts.is_none() {
+            let keep: BTreeSet<String> = all.into_iter().map(|account| source.name(account)).collect();
+            let State { known, queue } = &mut *self.state();
+            for name in known.keys().filter(|name| source.owns(name) && !keep.contains(*name)) {
+                queue.insert(name.clone(), Job::Delete);
+            }
+        }
+        self.wake.notify_one();
+    }
+
+    /// Queues one account if its posture, by hash, is not what stands.
+    fn compare(&self, source: &Arc<Source>, account: AccountId, hash: Option<u64>) {
+        let name = source.name(account);
+        let State { known, queue } = &mut *self.state();
+        match (hash, known.get(&name)) {
+            (Some(hash), Some(stands)) if hash == *stands => drop(queue.remove(&name)),
+            (Some(_), _) => drop(queue.insert(name, Job::Write(Arc::clone(source), account))),
+            (None, Some(_)) => drop(queue.insert(name, Job::Delete)),
+            (None, None) => drop(queue.remove(&name)),
+        }
+    }
+
+    /// Forgets a posture that somebody deleted, so that the next reconcile writes it again.
+    pub fn forget(&self, name: &str) {
+        self.state().known.remove(name);
+    }
+
+    /// Whether the operator has written this posture and not deleted it itself.
+    pub fn knows(&self, name: &str) -> bool {
+        self.state().known.contains_key(name)
+    }
+
+    /// How many writes wait.
+    pub fn pending(&self) -> usize {
+        self.state().queue.len()
+    }
+
+    /// Writes what is queued until `cancel`.
+    pub async fn run(&self, cancel: CancellationToken) {
+        let mut ticks = tokio::time::interval(self.pace);
+        ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            let next = self.state().queue.pop_first();
+            let Some((name, job)) = next else {
+                tokio::select! {
+                    () = cancel.cancelled() => return,
+                    () = self.wake.notified() => continue,
+                }
+            };
+            tokio::select! {
+                () = cancel.cancelled() => return,
+                _ = ticks.tick() => {}
+            }
+            if let Err(error) = self.perform(&name, &job).await {
+                tracing::warn!(%error, posture = %name, "an AccountPosture could not be written; it is tried again");
+                // A newer job for the same object wins.
+                self.state().queue.entry(name).or_insert(job);
+                tokio::select! {
+                    () = cancel.cancelled() => return,
+                    () = tokio::time::sleep(Duration::from_secs(1)) => {}
+                }
+            }
+        }
+    }
+
+    async fn perform(&self, name: &str, job: &Job) -> kube::Result<()> {
+        match job {
+            Job::Write(source, account) => {
+                // Nothing: it should have none by now, which a newer job says.
+                let Some(posture) = source.one(*account) else { return Ok(()) };
+                let written =
+                    self.api.patch(name, &PatchParams::apply(MANAGER).force(), &Patch::Apply(posture)).await?;
+                self.state().known.insert(name.to_owned(), hash(&written));
+            }
+            Job::Delete => {
+                self.forget(name);
+                match self.api.delete(name, &DeleteParams::default()).await {
+                    Ok(_) => {}
+                    Err(kube::Error::Api(status)) if status.is_not_found() => {}
+                    Err(error) => return Err(error),
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        // Whole entries come and go; a panic elsewhere leaves nothing half done.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
