@@ -30,8 +30,8 @@ crds: ## Write crds/generated from the types in crds/src
 	cargo run --quiet -p soc2-crds --bin crdgen
 
 ##@ Know more
-soak: ## The end-to-end tests in their long versions
-	SOC2_SOAK=1 tests/tools/run-stages.sh build tools e2e
+soak: ## The end-to-end tests in their long versions, and ten minutes of fuzzing for each target
+	SOC2_SOAK=1 tests/tools/run-stages.sh build tools fuzz e2e
 
 bench: ## The figures of docs, printed as `name value unit`
 	$(RELEASE)

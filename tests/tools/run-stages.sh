@@ -5,7 +5,7 @@
 set -uo pipefail
 cd "$(dirname "$0")/../.."
 
-all_stages=(lint build tools generated unit e2e smoke)
+all_stages=(lint build tools generated unit fuzz e2e smoke)
 tools=$PWD/tests/tools
 target=${CARGO_TARGET_DIR:-target}
 logs=$target/test-logs
@@ -37,6 +37,13 @@ stage_unit() {
   "${cargo_test[@]}" --lib --bins
   run_integration controller/*/tests crds/tests
   "${cargo_test[@]}" --doc
+}
+
+# Long enough to try every seed and find what is near them; the soak goes further.
+stage_fuzz() {
+  local seconds=15
+  if [ -n "${SOC2_SOAK:-}" ]; then seconds=600; fi
+  "$tools/fuzz.sh" "$seconds"
 }
 
 stage_e2e() {
