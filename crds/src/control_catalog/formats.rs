@@ -61,8 +61,3 @@ pub(crate) fn product(generator: &mut SchemaGenerator) -> Schema {
     }
     schema
 }
-
-/// Who does something.
-pub(crate) fn owner(_: &mut SchemaGenerator) -> Schema {
-    text(254, "self.trim().size() >= 3", "must say who, such as procurement@example.com")
-}

@@ -263,6 +263,6 @@ pub struct CatalogActivity {
     pub cadence: Option<Cadence>,
     /// Who does it, such as `procurement@example.com`; reminders name them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(schema_with = "formats::owner")]
+    #[schemars(schema_with = "schema::person")]
     pub owner: Option<String>,
 }
