@@ -9,7 +9,7 @@ mod mappings;
 
 use serde::Serialize;
 use sha2::{Digest, Sha256};
-use soc2_crds::ControlCatalogSpec;
+use soc2_crds::{CatalogSummary, ControlCatalogSpec};
 
 use crate::{Catalog, CatalogProblem};
 
@@ -23,7 +23,7 @@ impl Catalog {
         if name == Self::BUILTIN {
             problems.add("metadata.name", "must not be soc2: that is the built-in catalogue");
         }
-        if spec.criteria.is_none() && spec.controls.is_none() && spec.activities.is_none() {
+        if CatalogSummary::of(spec) == CatalogSummary::default() {
             problems.add("spec", "must say something: at least one of criteria, controls and activities");
         }
         let mut catalog = Self { name: name.to_owned(), ..base.clone() };
