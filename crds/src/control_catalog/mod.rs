@@ -174,7 +174,9 @@ pub struct CatalogControl {
     /// How bad a failure is. Needed for a control that the built-in catalogue does not know.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub severity: Option<ControlSeverity>,
-    /// Where evidence is needed. Default: what the built-in catalogue says, else Regional.
+    /// Where evidence is needed: one finding anywhere (`Global`), one in each required Region because it is a setting of account and
+    /// Region (`RegionalAccount`), or findings where there are resources (`Regional`). Default: what the built-in catalogue says, else
+    /// `Regional`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reach: Option<ControlReach>,
     /// AWS Config type of the resources that it checks, such as `AWS::S3::Bucket`.
