@@ -12,7 +12,7 @@ use super::churn::{Churn, ChurnRequest};
 use super::hubs::RegionHub;
 use super::row::{Body, Row};
 use super::section::{Account, DisabledSection, FindingSection, LinkingMode, MemberSection, RegionSection};
-use super::{ControlRequest, Hub, import, render, when};
+use super::{ControlRequest, Hub, import, products, render, when};
 
 /// `POST /world/hub`.
 #[derive(Debug, Default, Deserialize)]
@@ -33,6 +33,10 @@ pub(super) fn answer(hub: &mut Hub, now: Timestamp, request: &ControlRequest) ->
         ("GET", "/world/findings") => findings(hub, request),
         ("POST", "/world/findings/set") => {
             let met = changes::set(hub, &body(request)?, now)?;
+            Ok(json!({"changed": met.changed, "created": met.created}))
+        }
+        ("POST", "/world/findings/product") => {
+            let met = products::set(hub, &body(request)?, now)?;
             Ok(json!({"changed": met.changed, "created": met.created}))
         }
         ("POST", "/world/findings/import") => import_raw(hub, request),

@@ -88,7 +88,7 @@ fn checks(section: &GenerateSection, hubs: &Hubs, org: &OrgFacts, tables: &mut T
             .map(|(id, control)| (id, hub.standards_of(&tables.catalog, id) & standards, control.checks_account()))
             .filter(|(_, standards, _)| *standards != 0)
             .collect();
-        for account in accounts(section, hubs, org, region)? {
+        for account in accounts(&section.accounts, hubs, org, region)? {
             let account = tables.accounts.intern(account)?;
             checks.extend(controls.iter().map(|&(control, standards, account_only)| Check {
                 account,
@@ -102,13 +102,14 @@ fn checks(section: &GenerateSection, hubs: &Hubs, org: &OrgFacts, tables: &mut T
     Ok(checks)
 }
 
-fn accounts<'a>(
-    section: &'a GenerateSection,
+/// The accounts that are meant, in one Region.
+pub(super) fn accounts<'a>(
+    wanted: &'a Accounts,
     hubs: &Hubs,
     org: &'a OrgFacts,
     region: &str,
 ) -> anyhow::Result<Vec<&'a str>> {
-    Ok(match &section.accounts {
+    Ok(match wanted {
         Accounts::Listed(listed) => listed.iter().map(|account| account.0.as_str()).collect(),
         Accounts::Word(word) if word != "all" => bail!("accounts: {word:?}; allowed are all and a list of ids"),
         Accounts::All | Accounts::Word(_) => {

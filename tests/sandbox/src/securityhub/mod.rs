@@ -15,6 +15,7 @@ mod get_findings;
 mod hubs;
 mod import;
 mod input;
+mod products;
 mod query;
 mod render;
 mod resources;
@@ -116,6 +117,9 @@ impl Hub {
         }
         for (at, finding) in section.findings.iter().enumerate() {
             changes::set(&mut hub, finding, now).with_context(|| format!("securityHub.findings[{at}]"))?;
+        }
+        for (at, section) in section.products.iter().enumerate() {
+            products::set(&mut hub, section, now).with_context(|| format!("securityHub.products[{at}]"))?;
         }
         hub.store.watch();
         Ok(hub)

@@ -6,6 +6,7 @@ use std::fmt;
 use serde::de::{Deserializer, Error, Visitor};
 use serde::{Deserialize, Serialize};
 
+use super::products::ProductSection;
 use super::row::{RecordState, Status, Workflow};
 
 /// The `securityHub:` section of a world file. Without it Security Hub is enabled nowhere.
@@ -24,6 +25,8 @@ pub struct HubSection {
     pub(super) generate: Vec<GenerateSection>,
     /// Changes of the findings made up so far, in this order; what matches nothing becomes a new finding.
     pub(super) findings: Vec<FindingSection>,
+    /// Findings of other products.
+    pub(super) products: Vec<ProductSection>,
     /// How long a next token of `GetFindings` is good for; default one hour.
     pub(super) token_lifetime_seconds: Option<i64>,
     /// Accept `CONTAINS`, `NOT_CONTAINS` and `CONTAINS_WORD` in `GetFindings`, which AWS documents for other operations only.

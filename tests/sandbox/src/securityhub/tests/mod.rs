@@ -4,6 +4,7 @@ mod filters;
 mod hubs;
 mod imports;
 mod paging;
+mod products;
 mod world;
 
 use std::collections::BTreeMap;
