@@ -1,9 +1,11 @@
 //! Findings of other products that are evidence of an organization's own controls.
 
+use serde::{Deserialize, Serialize};
+
 use crate::ids::glob_match;
 
 /// Findings by what is in their ASFF: every glob that is given must match the whole text.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Matcher {
     /// Glob over `GeneratorId`.
     pub generator_id: Option<String>,

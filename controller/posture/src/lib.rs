@@ -14,6 +14,7 @@ pub mod duration;
 pub mod finding;
 pub mod ids;
 pub mod index;
+pub mod interest;
 pub mod objects;
 pub mod organization;
 pub mod protection;

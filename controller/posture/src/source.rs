@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use soc2_catalog::{ControlIx, StandardCode};
 
 use crate::ids::{AccountId, Region};
+use crate::interest::Interest;
 
 /// Why a Security Hub cannot be read in a Region.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -48,6 +49,20 @@ pub struct HubRegion {
     pub swept: BTreeSet<AccountId>,
     /// Time of the newest complete reading (full sweep or increment) of this Region.
     pub complete_at: Option<Timestamp>,
+    /// What was completely read of findings of other products; what is wanted and not here was not.
+    #[serde(default)]
+    pub signals: Vec<SignalReading>,
+}
+
+/// Findings of other products that were completely read in a Region, as far as somebody is interested in them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SignalReading {
+    /// What was read.
+    pub interest: Interest,
+    /// When the newest complete reading began.
+    pub complete_at: Timestamp,
+    /// Accounts for which it does not count, because their findings were not shown all the time since it began.
+    pub missing: BTreeSet<AccountId>,
 }
 
 /// The sources of an organization.

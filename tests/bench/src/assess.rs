@@ -163,6 +163,7 @@ fn hub(region: &str, accounts: &BTreeSet<AccountId>, now: Timestamp) -> HubRegio
         serves: None,
         swept: accounts.clone(),
         complete_at: Some(now),
+        signals: Vec::new(),
     }
 }
 

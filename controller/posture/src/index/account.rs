@@ -1,35 +1,80 @@
 //! The findings of one account, and how new ones get among them.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::cmp::Ordering;
+use std::collections::{HashMap, HashSet};
 use std::hash::{BuildHasherDefault, Hasher};
 
-use super::intake::Incoming;
 use super::row::{IdHash, Row};
 
+/// A version of a finding, as the index keeps it.
+pub(crate) trait Version: Copy {
+    /// Hash of the finding's `Id`.
+    fn id(&self) -> IdHash;
+    /// Hash of its resource's id.
+    fn resource(&self) -> u64;
+    /// `UpdatedAt` in milliseconds since 1970; 0 when there is none.
+    fn updated(&self) -> u64;
+    /// The index's clock when it was last inserted, changed or seen.
+    fn touched(&self) -> u32;
+    /// The same, seen at this time of the index's clock.
+    fn seen(self, clock: u32) -> Self;
+    /// Whether it is archived: a tombstone.
+    fn archived(&self) -> bool;
+    /// Whether the text of its resource is kept.
+    fn wants_text(&self) -> bool;
+    /// Whether both say the same of the same; when that was seen does not matter.
+    fn same(&self, other: &Self) -> bool;
+    /// The order of an account's rows.
+    fn order(&self, other: &Self) -> Ordering;
+    /// Of two versions of one finding: greater is the one that stands.
+    fn standing(&self, other: &Self) -> Ordering;
+}
+
+/// A finding that was taken in.
+#[derive(Clone, Debug)]
+pub(crate) struct Incoming<R = Row> {
+    pub(crate) row: R,
+    /// Id of its resource, for rows that want it.
+    pub(crate) text: Option<Box<str>>,
+}
+
 /// Findings of one account.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct AccountRows {
-    /// In the order of [`Row::order`].
-    rows: Box<[Row]>,
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct AccountRows<R = Row> {
+    /// In the order of [`Version::order`].
+    rows: Box<[R]>,
     /// Ids of resources by their hash, in order, of rows that want it.
     texts: Box<[(u64, Box<str>)]>,
 }
 
+impl<R> Default for AccountRows<R> {
+    fn default() -> Self {
+        Self { rows: Box::default(), texts: Box::default() }
+    }
+}
+
 /// What incoming findings mean for those in the index.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Mode<'a> {
+pub(crate) enum Mode<'a, R = Row> {
     /// Read at any time: the version that stands wins.
     Upsert,
     /// Read after everything in the index: wins over versions that are not newer.
     Refresh,
-    /// All there is in these Regions, read after `started`.
+    /// All there is of some findings, read after `started`.
     Sweep {
         /// The index's clock when the sweep began.
         started: u32,
-        /// Regions that were read, by number.
-        regions: &'a BTreeSet<u16>,
+        /// Whether one that was not read is gone.
+        covers: &'a dyn Fn(&R) -> bool,
     },
 }
+
+impl<R> Clone for Mode<'_, R> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<R> Copy for Mode<'_, R> {}
 
 /// A hasher for what is a hash already.
 #[derive(Clone, Copy, Debug, Default)]
@@ -60,28 +105,21 @@ pub(crate) type ById<T> = HashMap<IdHash, T, BuildHasherDefault<Hashed>>;
 /// A set of hashes of finding ids.
 pub(crate) type Ids = HashSet<IdHash, BuildHasherDefault<Hashed>>;
 
-impl AccountRows {
+impl<R: Version> AccountRows<R> {
     /// From saved parts, in any order.
-    pub(crate) fn from_parts(mut rows: Vec<Row>, mut texts: Vec<(u64, Box<str>)>) -> Self {
-        rows.sort_unstable_by(Row::order);
+    pub(crate) fn from_parts(mut rows: Vec<R>, mut texts: Texts) -> Self {
+        rows.sort_unstable_by(R::order);
         texts.sort_unstable_by_key(|(hash, _)| *hash);
         texts.dedup_by_key(|(hash, _)| *hash);
         Self { rows: rows.into_boxed_slice(), texts: texts.into_boxed_slice() }
     }
 
-    pub(crate) fn rows(&self) -> &[Row] {
+    pub(crate) fn rows(&self) -> &[R] {
         &self.rows
     }
 
     pub(crate) fn texts(&self) -> &[(u64, Box<str>)] {
         &self.texts
-    }
-
-    /// The rows of one control.
-    pub(crate) fn of_control(&self, control: u16) -> &[Row] {
-        let from = self.rows.partition_point(|row| row.control < control);
-        let length = self.rows[from..].partition_point(|row| row.control == control);
-        &self.rows[from..from + length]
     }
 
     /// Id of a resource.
@@ -100,12 +138,12 @@ impl AccountRows {
     }
 
     /// Takes findings of this account in. Gives whether any evidence changed; seeing the same again is no change.
-    pub(crate) fn merge(&mut self, incoming: Vec<Incoming>, mode: Mode<'_>, clock: u32) -> bool {
+    pub(crate) fn merge(&mut self, incoming: Vec<Incoming<R>>, mode: Mode<'_, R>, clock: u32) -> bool {
         let (mut news, texts) = newest(incoming);
         let mut changed = false;
         let mut rows = Vec::with_capacity(self.rows.len() + news.len());
         for old in &self.rows {
-            match news.remove(&old.id) {
+            match news.remove(&old.id()) {
                 Some(new) => {
                     let stands = choose(old, new, mode);
                     changed |= evidence_differs(old, &stands);
@@ -129,9 +167,9 @@ impl AccountRows {
     }
 
     /// Puts rows in place with the texts that they want, old and new.
-    fn put(&mut self, mut rows: Vec<Row>, mut texts: Vec<(u64, Box<str>)>) {
-        rows.sort_by(Row::order);
-        let mut wanted: Vec<u64> = rows.iter().filter(|row| row.wants_text()).map(|row| row.resource).collect();
+    fn put(&mut self, mut rows: Vec<R>, mut texts: Texts) {
+        rows.sort_by(R::order);
+        let mut wanted: Vec<u64> = rows.iter().filter(|row| row.wants_text()).map(R::resource).collect();
         wanted.sort_unstable();
         texts.extend(std::mem::take(&mut self.texts));
         texts.retain(|(hash, _)| wanted.binary_search(hash).is_ok());
@@ -140,19 +178,34 @@ impl AccountRows {
         self.rows = rows.into_boxed_slice();
         self.texts = texts.into_boxed_slice();
     }
+
+    /// Changes each row, or drops it.
+    pub(crate) fn revise(&mut self, revise: impl FnMut(R) -> Option<R>) {
+        let rows = std::mem::take(&mut self.rows).into_vec().into_iter().filter_map(revise).collect();
+        self.put(rows, Vec::new());
+    }
+}
+
+impl AccountRows {
+    /// The rows of one control.
+    pub(crate) fn of_control(&self, control: u16) -> &[Row] {
+        let from = self.rows.partition_point(|row| row.control < control);
+        let length = self.rows[from..].partition_point(|row| row.control == control);
+        &self.rows[from..from + length]
+    }
 }
 
 /// Texts of resources by their hash.
 type Texts = Vec<(u64, Box<str>)>;
 
 /// Of each finding the version that stands, and the texts of resources.
-fn newest(incoming: Vec<Incoming>) -> (ById<Row>, Texts) {
+fn newest<R: Version>(incoming: Vec<Incoming<R>>) -> (ById<R>, Texts) {
     let mut news = ById::with_capacity_and_hasher(incoming.len(), BuildHasherDefault::default());
     let mut texts = Vec::new();
-    for Incoming { row, text, .. } in incoming {
-        texts.extend(text.map(|text| (row.resource, text)));
-        news.entry(row.id)
-            .and_modify(|known: &mut Row| {
+    for Incoming { row, text } in incoming {
+        texts.extend(text.map(|text| (row.resource(), text)));
+        news.entry(row.id())
+            .and_modify(|known: &mut R| {
                 if row.standing(known).is_gt() {
                     *known = row;
                 }
@@ -163,29 +216,29 @@ fn newest(incoming: Vec<Incoming>) -> (ById<Row>, Texts) {
 }
 
 /// Which of the index's version and the one just read stands.
-fn choose(old: &Row, new: Row, mode: Mode<'_>) -> Row {
+fn choose<R: Version>(old: &R, new: R, mode: Mode<'_, R>) -> R {
     let read_later = match mode {
         Mode::Upsert => false,
         Mode::Refresh => true,
-        Mode::Sweep { started, .. } => old.touched <= started,
+        Mode::Sweep { started, .. } => old.touched() <= started,
     };
     let new_stands = if read_later { new.updated() >= old.updated() } else { new.standing(old).is_gt() };
     if new_stands { new } else { *old }
 }
 
 /// Whether what stands stays: a sweep takes tombstones away that were there before it.
-fn keeps(old: &Row, stands: &Row, mode: Mode<'_>) -> bool {
+fn keeps<R: Version>(old: &R, stands: &R, mode: Mode<'_, R>) -> bool {
     match mode {
-        Mode::Sweep { started, .. } => !(stands.archived() && old.archived() && old.touched <= started),
+        Mode::Sweep { started, .. } => !(stands.archived() && old.archived() && old.touched() <= started),
         Mode::Upsert | Mode::Refresh => true,
     }
 }
 
 /// Whether a finding that was not read is gone.
-fn vanished(old: &Row, mode: Mode<'_>) -> bool {
-    matches!(mode, Mode::Sweep { started, regions } if old.touched <= started && regions.contains(&old.region))
+fn vanished<R: Version>(old: &R, mode: Mode<'_, R>) -> bool {
+    matches!(mode, Mode::Sweep { started, covers } if old.touched() <= started && covers(old))
 }
 
-fn evidence_differs(old: &Row, new: &Row) -> bool {
+fn evidence_differs<R: Version>(old: &R, new: &R) -> bool {
     !(old.same(new) || old.archived() && new.archived())
 }

@@ -4,30 +4,23 @@ use jiff::Timestamp;
 use xxhash_rust::xxh3::{xxh3_64, xxh3_128};
 
 use super::Intake;
+use super::account::Incoming;
 use super::names::Names;
 use super::row::{Compliance, IdHash, Row, Verdict};
 use crate::finding::Finding;
 use crate::ids::AccountId;
+use crate::interest::is_security_hub;
 
 /// Longest text of a resource that is kept, in bytes; Security Hub's own limit is 512 characters.
-const MAX_TEXT: usize = 512;
+pub(super) const MAX_TEXT: usize = 512;
 /// Longest part of a finding's own text in a message.
 const MAX_QUOTE: usize = 160;
-
-/// A finding that was taken in.
-#[derive(Clone, Debug)]
-pub(crate) struct Incoming {
-    pub(crate) row: Row,
-    /// Id of its resource, for rows that want it.
-    pub(crate) text: Option<Box<str>>,
-}
 
 /// Whose a finding is.
 pub(crate) fn attribute(finding: &Finding) -> Intake {
     if !is_security_hub(&finding.product_arn) {
         return Intake::OtherProduct;
     }
-    let quoted = |text: &str| format!("{:?}", shorten(text, MAX_QUOTE));
     let Ok(account) = finding.account_id.parse::<AccountId>() else {
         let message = format!(
             "finding {} of Security Hub has AwsAccountId {}, which is no account id of twelve digits",
@@ -49,30 +42,31 @@ pub(crate) fn attribute(finding: &Finding) -> Intake {
 /// Packs a finding that can be attributed.
 pub(crate) fn pack(names: &mut Names, finding: &Finding) -> Incoming {
     let control = names.control(control_id(finding).unwrap_or_default());
-    // A sweep of the Region it came from must be able to take it away, even when it names none.
-    let region = [finding.region.as_str(), product_region(finding)].into_iter().find(|name| is_region(name));
-    let region = names.region(region.unwrap_or_default());
+    let region = names.region(region_of(finding).unwrap_or_default());
     let resource_id = finding.resource_id.as_deref().filter(|id| !id.is_empty());
     let id = id_hash(finding);
-    // A finding without a resource shares none with others.
-    let resource = resource_id.map_or(id[0], |text| xxh3_64(text.as_bytes()));
+    let resource = resource_of(finding, id);
     let reason = finding.status_reason.as_deref().filter(|code| is_code(code)).map_or(0, |code| names.reason(code));
     let row = Row::new(id, control, region, resource, verdict(finding, reason));
     let text = resource_id.filter(|_| row.wants_text()).map(|text| shorten(text, MAX_TEXT).into());
     Incoming { row, text }
 }
 
-/// `arn:<partition>:securityhub:<region>::product/aws/securityhub`, nothing else.
-fn is_security_hub(product_arn: &str) -> bool {
-    let mut fields = product_arn.splitn(6, ':');
-    let mut field = || fields.next().unwrap_or_default();
-    let (arn, partition, service, region, account, resource) = (field(), field(), field(), field(), field(), field());
-    arn == "arn"
-        && (partition == "aws" || partition.starts_with("aws-"))
-        && service == "securityhub"
-        && !region.is_empty()
-        && account.is_empty()
-        && resource == "product/aws/securityhub"
+/// The Region that a finding is in, as far as it can be told: a sweep of the Region it came from must be able to take it away,
+/// even when it names none.
+pub(super) fn region_of(finding: &Finding) -> Option<&str> {
+    [finding.region.as_str(), product_region(finding)].into_iter().find(|name| is_region(name))
+}
+
+/// Hash of a finding's resource. A finding without one shares none with others.
+pub(super) fn resource_of(finding: &Finding, id: IdHash) -> u64 {
+    let resource_id = finding.resource_id.as_deref().filter(|id| !id.is_empty());
+    resource_id.map_or(id[0], |text| xxh3_64(text.as_bytes()))
+}
+
+/// A text from outside, in a message.
+pub(super) fn quoted(text: &str) -> String {
+    format!("{:?}", shorten(text, MAX_QUOTE))
 }
 
 /// The Region in the product's ARN.
@@ -96,7 +90,7 @@ fn is_code(text: &str) -> bool {
         && text.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_')
 }
 
-fn id_hash(finding: &Finding) -> IdHash {
+pub(super) fn id_hash(finding: &Finding) -> IdHash {
     let hash = if finding.id.is_empty() {
         // Nothing says which finding it is: by its content it is at least the same when it is read twice.
         xxh3_128(format!("{finding:?}").as_bytes())
@@ -132,7 +126,7 @@ fn verdict(finding: &Finding, reason: u8) -> Verdict {
 }
 
 /// At most `limit` bytes of a text.
-fn shorten(text: &str, limit: usize) -> &str {
+pub(super) fn shorten(text: &str, limit: usize) -> &str {
     if text.len() <= limit {
         return text;
     }
@@ -143,28 +137,6 @@ fn shorten(text: &str, limit: usize) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn only_security_hub_itself_is_evidence() {
-        for (arn, expected) in [
-            ("arn:aws:securityhub:eu-west-1::product/aws/securityhub", true),
-            ("arn:aws-us-gov:securityhub:us-gov-west-1::product/aws/securityhub", true),
-            ("arn:aws-cn:securityhub:cn-north-1::product/aws/securityhub", true),
-            ("arn:aws:securityhub:eu-west-1::product/aws/guardduty", false),
-            ("arn:aws:securityhub:eu-west-1::product/aws/securityhub2", false),
-            ("arn:aws:securityhub:eu-west-1::product/aws/securityhub/x", false),
-            ("arn:aws:securityhub:eu-west-1:111111111111:product/111111111111/default", false),
-            ("arn:aws:securityhub:eu-west-1:111111111111:product/aws/securityhub", false),
-            ("arn:aws:securityhub:::product/aws/securityhub", false),
-            ("arn:aws:guardduty:eu-west-1::product/aws/securityhub", false),
-            ("arn:evil:securityhub:eu-west-1::product/aws/securityhub", false),
-            ("ARN:aws:securityhub:eu-west-1::product/aws/securityhub", false),
-            (" arn:aws:securityhub:eu-west-1::product/aws/securityhub", false),
-            ("", false),
-        ] {
-            assert_eq!(is_security_hub(arn), expected, "{arn}");
-        }
-    }
 
     #[test]
     fn texts_are_cut_between_characters() {

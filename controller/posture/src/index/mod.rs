@@ -7,6 +7,7 @@ mod account;
 mod intake;
 mod names;
 mod row;
+mod signal;
 mod store;
 mod sweep;
 
@@ -17,20 +18,25 @@ use soc2_catalog::{Catalog, ControlIx};
 
 use crate::finding::Finding;
 use crate::ids::{AccountId, Region};
+use crate::interest::Interests;
 
 pub(crate) use account::AccountRows;
 use account::{Ids, Mode};
 use names::Names;
 pub(crate) use row::{Compliance, Row};
+pub use signal::SignalBatch;
+use signal::Signals;
 pub use store::LoadError;
 use sweep::Found;
 pub use sweep::SweepBatch;
 
-/// The findings of Security Hub's own controls, of every account of one organization: 40 bytes each.
+/// The findings of Security Hub's own controls, of every account of one organization: 40 bytes each. Beside them, in 48
+/// bytes each, what somebody wants to know of other products.
 #[derive(Clone, Debug)]
 pub struct FindingIndex {
     names: Names,
     accounts: BTreeMap<AccountId, AccountRows>,
+    signals: Signals,
     /// Counts what was done to the index: tells what is newer than a sweep.
     clock: u32,
 }
@@ -42,7 +48,7 @@ pub struct Changes {
     pub accounts: BTreeSet<AccountId>,
     /// For each finding from Security Hub that cannot be attributed, why. They make their shard or source incomplete.
     pub unattributable: Vec<String>,
-    /// Findings of other products, which were left out.
+    /// Findings of other products that nobody is interested in, which were left out.
     pub other: u64,
 }
 
@@ -100,7 +106,8 @@ impl FindingIndex {
     /// An index without findings.
     #[must_use]
     pub fn new(catalog: &Arc<Catalog>) -> Self {
-        Self { names: Names::new(catalog), accounts: BTreeMap::new(), clock: 0 }
+        let signals = Signals::new(Interests::default());
+        Self { names: Names::new(catalog), accounts: BTreeMap::new(), signals, clock: 0 }
     }
 
     /// What would become of a finding. Changes nothing.
@@ -144,14 +151,16 @@ impl FindingIndex {
         for account in accounts {
             found.accounts.entry(*account).or_default();
         }
+        let covers = |row: &Row| regions.contains(&row.region);
         self.merge(found, |account| {
-            if accounts.contains(&account) { Mode::Sweep { started, regions: &regions } } else { Mode::Upsert }
+            if accounts.contains(&account) { Mode::Sweep { started, covers: &covers } } else { Mode::Upsert }
         })
     }
 
     /// Removes every account that is not in `accounts`, because it left the organization.
     pub fn retain_accounts(&mut self, accounts: &BTreeSet<AccountId>) {
         self.accounts.retain(|account, _| accounts.contains(account));
+        self.signals.retain_accounts(accounts);
     }
 
     /// After a complete poll of the suppressed findings of `regions`: marks those listed, and gives the (account,
@@ -226,7 +235,7 @@ impl FindingIndex {
     #[must_use]
     pub fn memory_bytes(&self) -> usize {
         let accounts: usize = self.accounts.values().map(AccountRows::memory_bytes).sum();
-        accounts + self.names.memory_bytes()
+        accounts + self.signals.memory_bytes() + self.names.memory_bytes()
     }
 
     /// Names that rows refer to.
@@ -242,7 +251,12 @@ impl FindingIndex {
     fn take(&mut self, findings: &[Finding], mode: Mode<'_>) -> Changes {
         let mut found = Found::default();
         found.add(&mut self.names, findings);
-        self.merge(found, |_| mode)
+        let mut changes = self.merge(found, |_| mode);
+        let mode = if matches!(mode, Mode::Refresh) { Mode::Refresh } else { Mode::Upsert };
+        let signals = self.signals.take(&mut self.names, findings, mode, self.clock);
+        changes.accounts.extend(signals.accounts);
+        changes.other = signals.other;
+        changes
     }
 
     /// Puts findings among those of their accounts. One tick of the clock.

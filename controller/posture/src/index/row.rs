@@ -3,6 +3,7 @@
 use std::cmp::Ordering;
 
 use super::Status;
+use super::account::Version;
 
 /// Hash of a finding's `Id`. 128 bits: of 5,000,000 findings no two are the same by chance.
 pub(crate) type IdHash = [u64; 2];
@@ -114,11 +115,6 @@ impl Row {
         self
     }
 
-    /// The same, seen at this time of the index's clock.
-    pub(crate) fn seen(self, clock: u32) -> Self {
-        Self { touched: clock, ..self }
-    }
-
     /// The same with other numbers for its names.
     pub(crate) fn renamed(self, region: u16, control: u16, reason: u8) -> Self {
         Self { region, control, ..self }.with_reason(reason)
@@ -145,28 +141,6 @@ impl Row {
         matches!(self.status(), Status::Failed | Status::Suppressed)
     }
 
-    /// Rows of an account are in this order: of a control, and there of a resource in a Region, all are side by side.
-    pub(crate) fn order(&self, other: &Self) -> Ordering {
-        let key = |row: &Self| (row.control, row.region, row.resource, row.id);
-        key(self).cmp(&key(other))
-    }
-
-    /// Whether both say the same of the same; when that was seen does not matter.
-    pub(crate) fn same(&self, other: &Self) -> bool {
-        Self { touched: 0, ..*self } == Self { touched: 0, ..*other }
-    }
-
-    /// Of two versions of one finding: greater is the one that stands. The newer; at a tie the one that is worse in the
-    /// end; then any, but always the same.
-    pub(crate) fn standing(&self, other: &Self) -> Ordering {
-        self.updated().cmp(&other.updated()).then_with(|| {
-            // `Status` begins with the worst. A suppressed one that was not checked keeps no account alive.
-            let worst_first = |row: &Self| (row.status(), row.compliance().alive());
-            let content = |row: &Self| (row.when, row.control, row.region, row.resource);
-            worst_first(other).cmp(&worst_first(self)).then_with(|| content(self).cmp(&content(other)))
-        })
-    }
-
     /// The fields as they are saved.
     pub(crate) fn parts(&self) -> (IdHash, u64, u64, u16, u16) {
         (self.id, self.resource, self.when, self.region, self.control)
@@ -175,6 +149,56 @@ impl Row {
     /// From the fields as they were saved.
     pub(crate) fn from_parts(id: IdHash, resource: u64, when: u64, region: u16, control: u16) -> Self {
         Self { id, resource, when, touched: 0, region, control }
+    }
+}
+
+impl Version for Row {
+    fn id(&self) -> IdHash {
+        self.id
+    }
+
+    fn resource(&self) -> u64 {
+        self.resource
+    }
+
+    fn updated(&self) -> u64 {
+        Self::updated(self)
+    }
+
+    fn touched(&self) -> u32 {
+        self.touched
+    }
+
+    fn seen(self, clock: u32) -> Self {
+        Self { touched: clock, ..self }
+    }
+
+    fn archived(&self) -> bool {
+        Self::archived(self)
+    }
+
+    fn wants_text(&self) -> bool {
+        Self::wants_text(self)
+    }
+
+    fn same(&self, other: &Self) -> bool {
+        Self { touched: 0, ..*self } == Self { touched: 0, ..*other }
+    }
+
+    /// Of a control, and there of a resource in a Region, all are side by side.
+    fn order(&self, other: &Self) -> Ordering {
+        let key = |row: &Self| (row.control, row.region, row.resource, row.id);
+        key(self).cmp(&key(other))
+    }
+
+    /// The newer; at a tie the one that is worse in the end; then any, but always the same.
+    fn standing(&self, other: &Self) -> Ordering {
+        self.updated().cmp(&other.updated()).then_with(|| {
+            // `Status` begins with the worst. A suppressed one that was not checked keeps no account alive.
+            let worst_first = |row: &Self| (row.status(), row.compliance().alive());
+            let content = |row: &Self| (row.when, row.control, row.region, row.resource);
+            worst_first(other).cmp(&worst_first(self)).then_with(|| content(self).cmp(&content(other)))
+        })
     }
 }
 

@@ -5,7 +5,8 @@
 //! ```text
 //! "SOC2FIND" format:u32 digest: text | regions: texts | reasons: texts | controls: count, (number:u16, id: text)...
 //! | accounts: count, (id: text, rows: count, (id:2×u64, resource:u64, when:u64, region:u16, control:u16)...,
-//!   texts: count, (hash:u64, text)...)...            counts and lengths are u32; everything is little-endian
+//!   texts: count, (hash:u64, text)...)... | findings of other products, see `signal/store.rs`
+//! Counts and lengths are u32; everything is little-endian.
 //! ```
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -18,10 +19,11 @@ use super::FindingIndex;
 use super::account::AccountRows;
 use super::names::{Names, OTHER_CONTROL};
 use super::row::Row;
+use super::signal::Signals;
 use crate::ids::AccountId;
 
 const MAGIC: &[u8; 8] = b"SOC2FIND";
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 /// Longest text that is read back.
 const MAX_TEXT: usize = 4096;
 /// Space that a count from outside may reserve at once.
@@ -64,7 +66,7 @@ impl FindingIndex {
             out.text(&account.to_string())?;
             out.account(rows)?;
         }
-        Ok(())
+        self.signals.save(&mut out)
     }
 
     /// Reads what [`FindingIndex::save`] wrote, perhaps with another catalogue. Makes nothing fresh.
@@ -81,8 +83,7 @@ impl FindingIndex {
         let mut index = Self::new(catalog);
         let numbers = input.numbers(&mut index.names)?;
         for _ in 0..input.count()? {
-            let id = input.text()?.parse::<AccountId>();
-            let account = id.map_err(|_| LoadError::Damaged("an account id is none"))?;
+            let account = input.account_id()?;
             let rows = input.account(&numbers)?;
             if !same_catalog && rows.rows().iter().any(|row| row.control == OTHER_CONTROL) {
                 // This catalogue may know a control whose findings lost their name: what failed would be missing.
@@ -92,6 +93,7 @@ impl FindingIndex {
                 return Err(LoadError::Damaged("an account is there twice"));
             }
         }
+        index.signals = Signals::load(&mut input, &numbers.regions)?;
         Ok(index)
     }
 }
@@ -118,19 +120,20 @@ impl Numbers {
     }
 }
 
-struct Output<'a, W>(&'a mut W);
+/// Writes the parts of a saved index.
+pub(super) struct Output<'a, W>(&'a mut W);
 
 impl<W: Write> Output<'_, W> {
-    fn bytes(&mut self, bytes: &[u8]) -> io::Result<()> {
+    pub(super) fn bytes(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.0.write_all(bytes)
     }
 
-    fn count(&mut self, count: usize) -> io::Result<()> {
+    pub(super) fn count(&mut self, count: usize) -> io::Result<()> {
         let count = u32::try_from(count).map_err(io::Error::other)?;
         self.bytes(&count.to_le_bytes())
     }
 
-    fn text(&mut self, text: &str) -> io::Result<()> {
+    pub(super) fn text(&mut self, text: &str) -> io::Result<()> {
         self.count(text.len())?;
         self.bytes(text.as_bytes())
     }
@@ -151,8 +154,13 @@ impl<W: Write> Output<'_, W> {
             self.bytes(&region.to_le_bytes())?;
             self.bytes(&control.to_le_bytes())?;
         }
-        self.count(account.texts().len())?;
-        for (hash, text) in account.texts() {
+        self.resources(account.texts())
+    }
+
+    /// Ids of resources by their hash.
+    pub(super) fn resources(&mut self, texts: &[(u64, Box<str>)]) -> io::Result<()> {
+        self.count(texts.len())?;
+        for (hash, text) in texts {
             self.bytes(&hash.to_le_bytes())?;
             self.text(text)?;
         }
@@ -160,26 +168,32 @@ impl<W: Write> Output<'_, W> {
     }
 }
 
-struct Input<'a, R>(&'a mut R);
+/// Reads them back.
+pub(super) struct Input<'a, R>(&'a mut R);
 
 impl<R: Read> Input<'_, R> {
-    fn array<const N: usize>(&mut self) -> Result<[u8; N], LoadError> {
+    pub(super) fn array<const N: usize>(&mut self) -> Result<[u8; N], LoadError> {
         let mut bytes = [0; N];
         self.0.read_exact(&mut bytes)?;
         Ok(bytes)
     }
 
-    fn count(&mut self) -> Result<usize, LoadError> {
+    pub(super) fn count(&mut self) -> Result<usize, LoadError> {
         usize::try_from(u32::from_le_bytes(self.array()?)).map_err(|_| LoadError::Damaged("a count is too large"))
     }
 
-    fn word(&mut self) -> Result<u64, LoadError> {
+    pub(super) fn word(&mut self) -> Result<u64, LoadError> {
         Ok(u64::from_le_bytes(self.array()?))
     }
 
     fn text(&mut self) -> Result<String, LoadError> {
+        self.text_of(MAX_TEXT)
+    }
+
+    /// A text of at most so many bytes.
+    pub(super) fn text_of(&mut self, most: usize) -> Result<String, LoadError> {
         let length = self.count()?;
-        if length > MAX_TEXT {
+        if length > most {
             return Err(LoadError::Damaged("a text is too long"));
         }
         let mut bytes = vec![0; length];
@@ -187,7 +201,14 @@ impl<R: Read> Input<'_, R> {
         String::from_utf8(bytes).map_err(|_| LoadError::Damaged("a text is not UTF-8"))
     }
 
-    fn list<T>(&mut self, mut item: impl FnMut(&mut Self) -> Result<T, LoadError>) -> Result<Vec<T>, LoadError> {
+    pub(super) fn account_id(&mut self) -> Result<AccountId, LoadError> {
+        self.text()?.parse().map_err(|_| LoadError::Damaged("an account id is none"))
+    }
+
+    pub(super) fn list<T>(
+        &mut self,
+        mut item: impl FnMut(&mut Self) -> Result<T, LoadError>,
+    ) -> Result<Vec<T>, LoadError> {
         let count = self.count()?;
         let mut items = Vec::with_capacity(count.min(MAX_RESERVE));
         for _ in 0..count {
@@ -214,7 +235,11 @@ impl<R: Read> Input<'_, R> {
             let row = Row::from_parts(id, resource, when, region, control);
             numbers.row(row).ok_or(LoadError::Damaged("a finding refers to nothing"))
         })?;
-        let texts = self.list(|input| Ok((input.word()?, input.text()?.into_boxed_str())))?;
-        Ok(AccountRows::from_parts(rows, texts))
+        Ok(AccountRows::from_parts(rows, self.resources()?))
+    }
+
+    /// Ids of resources by their hash.
+    pub(super) fn resources(&mut self) -> Result<Vec<(u64, Box<str>)>, LoadError> {
+        self.list(|input| Ok((input.word()?, input.text()?.into_boxed_str())))
     }
 }

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::Intake;
-use super::intake::{self, Incoming};
+use super::account::Incoming;
+use super::intake;
 use super::names::Names;
 use crate::finding::Finding;
 use crate::ids::AccountId;

@@ -37,6 +37,10 @@ mod scene;
 #[cfg(test)]
 mod scope;
 #[cfg(test)]
+mod signals;
+#[cfg(test)]
+mod signals_properties;
+#[cfg(test)]
 mod status;
 #[cfg(test)]
 mod target_selection;

@@ -254,6 +254,7 @@ pub fn hub(region: &str) -> HubRegion {
         serves: None,
         swept: BTreeSet::from([id(MANAGEMENT), id(ADMIN), id(ACCOUNT)]),
         complete_at: Some(now()),
+        signals: Vec::new(),
     }
 }
 
