@@ -7,34 +7,71 @@ use aws_sdk_securityhub::types::{
 use jiff::Timestamp;
 use soc2_posture::finding::Finding;
 
-use crate::traits::FindingsQuery;
+use crate::traits::{Beginning, FindingsQuery};
 
 /// `GetFindings` refuses a date filter with a start alone, and a token is good only for the very same filters: an end that never changes.
 const END_OF_TIME: &str = "2100-01-01T00:00:00.000Z";
+/// The same for one with an end alone.
+const BEGINNING_OF_TIME: &str = "1970-01-01T00:00:00.000Z";
 
 /// The filters, exactly as the query says.
 pub(crate) fn filters(query: &FindingsQuery) -> AwsSecurityFindingFilters {
-    let accounts: Vec<String> = query.accounts.iter().map(ToString::to_string).collect();
-    let suppressed = |word: &str| if query.suppressed { equals(&[word.to_owned()]) } else { None };
+    let FindingsQuery { accounts, product_arns, regions, controls, suppressed, others, .. } = query;
+    let accounts: Vec<String> = accounts.iter().map(ToString::to_string).collect();
+    let mut workflow = Vec::new();
+    workflow.extend(suppressed.then_some(WorkflowStatus::Suppressed));
+    workflow.extend([WorkflowStatus::New, WorkflowStatus::Notified].into_iter().filter(|_| others.open));
+    let workflow: Vec<String> = workflow.iter().map(|status| status.as_str().to_owned()).collect();
+    let record = (*suppressed || others.active).then(|| RecordState::Active.as_str().to_owned());
+    let arns = equals(product_arns)
+        .chain(each(&others.product_arn_prefixes, StringFilterComparison::Prefix))
+        .chain(each(&others.not_product_arns, StringFilterComparison::NotEquals));
     AwsSecurityFindingFilters::builder()
-        .set_aws_account_id(equals(&accounts))
-        .set_product_arn(equals(&query.product_arns))
-        .set_region(equals(&query.regions))
-        .set_compliance_security_control_id(equals(&query.controls))
-        .set_updated_at(query.updated_from.map(since))
-        .set_workflow_status(suppressed(WorkflowStatus::Suppressed.as_str()))
-        .set_record_state(suppressed(RecordState::Active.as_str()))
+        .set_aws_account_id(some(equals(&accounts)))
+        .set_product_arn(some(arns))
+        .set_region(some(equals(regions)))
+        .set_compliance_security_control_id(some(equals(controls)))
+        .set_updated_at(between(query.updated_from, query.updated_to))
+        .set_workflow_status(some(equals(&workflow)))
+        .set_record_state(some(equals(record.as_slice())))
+        .set_product_name(some(others.product_names.iter().map(beginning)))
+        .set_generator_id(some(others.generator_ids.iter().map(beginning)))
+        .set_type(some(others.types.iter().map(beginning)))
+        .set_severity_label(some(equals(&others.severities)))
         .build()
 }
 
-fn equals(values: &[String]) -> Option<Vec<StringFilter>> {
-    let equal =
-        |value: &String| StringFilter::builder().value(value).comparison(StringFilterComparison::Equals).build();
-    Some(values.iter().map(equal).collect()).filter(|filters: &Vec<_>| !filters.is_empty())
+fn string_filter(value: &str, comparison: StringFilterComparison) -> StringFilter {
+    StringFilter::builder().value(value).comparison(comparison).build()
 }
 
-fn since(start: Timestamp) -> Vec<DateFilter> {
-    vec![DateFilter::builder().start(format!("{start:.3}")).end(END_OF_TIME).build()]
+fn each(values: &[String], comparison: StringFilterComparison) -> impl Iterator<Item = StringFilter> {
+    values.iter().map(move |value| string_filter(value, comparison.clone()))
+}
+
+fn equals(values: &[String]) -> impl Iterator<Item = StringFilter> {
+    each(values, StringFilterComparison::Equals)
+}
+
+fn beginning(wanted: &Beginning) -> StringFilter {
+    match wanted {
+        Beginning::Whole(text) => string_filter(text, StringFilterComparison::Equals),
+        Beginning::Prefix(text) => string_filter(text, StringFilterComparison::Prefix),
+    }
+}
+
+/// An empty list of values is refused.
+fn some(filters: impl Iterator<Item = StringFilter>) -> Option<Vec<StringFilter>> {
+    Some(filters.collect()).filter(|filters: &Vec<_>| !filters.is_empty())
+}
+
+fn between(start: Option<Timestamp>, end: Option<Timestamp>) -> Option<Vec<DateFilter>> {
+    if start.is_none() && end.is_none() {
+        return None;
+    }
+    let text =
+        |moment: Option<Timestamp>, otherwise: &str| moment.map_or(otherwise.to_owned(), |at| format!("{at:.3}"));
+    Some(vec![DateFilter::builder().start(text(start, BEGINNING_OF_TIME)).end(text(end, END_OF_TIME)).build()])
 }
 
 /// What changes while pages are read comes to the front and pushes the rest back: it is seen again in a later reading, and nothing is skipped.
@@ -102,6 +139,7 @@ mod tests {
     use aws_sdk_securityhub::types::{ComplianceStatus, Severity, SeverityLabel, StatusReason, Workflow};
 
     use super::*;
+    use crate::traits::OtherFilters;
 
     #[test]
     fn filters_say_what_the_query_says() {
@@ -122,6 +160,41 @@ mod tests {
         assert_eq!(filters.workflow_status()[0].value(), Some("SUPPRESSED"));
         assert_eq!(filters.record_state()[0].value(), Some("ACTIVE"));
         assert!(filters.product_arn.is_none() && filters.compliance_security_control_id.is_none());
+        assert!(filters.product_name.is_none() && filters.severity_label.is_none());
+    }
+
+    #[test]
+    fn findings_of_other_products_are_asked_for_by_what_they_are() {
+        let text = |text: &str| text.to_owned();
+        let others = OtherFilters {
+            product_arn_prefixes: vec![text("arn:aws:securityhub:eu-west-1:")],
+            not_product_arns: vec![text("arn:aws:securityhub:eu-west-1::product/aws/securityhub")],
+            product_names: vec![Beginning::Whole(text("GuardDuty"))],
+            generator_ids: vec![Beginning::Prefix(text("acme/")), Beginning::Whole(text("other"))],
+            types: vec![Beginning::Prefix(text("TTPs/"))],
+            severities: vec![text("CRITICAL"), text("HIGH")],
+            active: true,
+            open: true,
+        };
+        let updated_to = Some("2026-11-22T01:02:03Z".parse().expect("a time"));
+        let filters = filters(&FindingsQuery { updated_to, others, ..FindingsQuery::default() });
+        let shown = |filters: &[StringFilter]| -> Vec<String> {
+            let comparison = |filter: &StringFilter| filter.comparison().map_or("", |how| how.as_str()).to_owned();
+            filters.iter().map(|filter| format!("{} {}", comparison(filter), filter.value().unwrap_or(""))).collect()
+        };
+        let arns = [
+            "PREFIX arn:aws:securityhub:eu-west-1:",
+            "NOT_EQUALS arn:aws:securityhub:eu-west-1::product/aws/securityhub",
+        ];
+        assert_eq!(shown(filters.product_arn()), arns);
+        assert_eq!(shown(filters.product_name()), ["EQUALS GuardDuty"]);
+        assert_eq!(shown(filters.generator_id()), ["PREFIX acme/", "EQUALS other"]);
+        assert_eq!(shown(filters.r#type()), ["PREFIX TTPs/"]);
+        assert_eq!(shown(filters.severity_label()), ["EQUALS CRITICAL", "EQUALS HIGH"]);
+        assert_eq!(shown(filters.workflow_status()), ["EQUALS NEW", "EQUALS NOTIFIED"]);
+        assert_eq!(shown(filters.record_state()), ["EQUALS ACTIVE"]);
+        assert_eq!(filters.updated_at()[0].start(), Some(BEGINNING_OF_TIME));
+        assert_eq!(filters.updated_at()[0].end(), Some("2026-11-22T01:02:03.000Z"));
     }
 
     #[test]

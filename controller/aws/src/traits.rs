@@ -154,7 +154,8 @@ pub struct Aggregator {
     pub regions: Vec<Region>,
 }
 
-/// Filters of `GetFindings`. At most 20 values each. No filter on what may change while paging, but `suppressed`.
+/// Filters of `GetFindings`. At most 20 values each. What may change while pages are read (workflow, record state, severity) is
+/// for queries whose pages are bounded by time: [`FindingsQuery::updated_to`].
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct FindingsQuery {
     /// `AwsAccountId` EQUALS; empty: all.
@@ -167,8 +168,42 @@ pub struct FindingsQuery {
     pub controls: Vec<String>,
     /// `UpdatedAt` from here on.
     pub updated_from: Option<Timestamp>,
+    /// `UpdatedAt` up to here, included.
+    pub updated_to: Option<Timestamp>,
     /// `WorkflowStatus` EQUALS SUPPRESSED and `RecordState` EQUALS ACTIVE.
     pub suppressed: bool,
+    /// What findings of other products are about.
+    pub others: OtherFilters,
+}
+
+/// Filters for findings of other products than Security Hub.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct OtherFilters {
+    /// `ProductArn` PREFIX; empty: all.
+    pub product_arn_prefixes: Vec<String>,
+    /// `ProductArn` `NOT_EQUALS`; goes with no EQUALS.
+    pub not_product_arns: Vec<String>,
+    /// `ProductName`; empty: all.
+    pub product_names: Vec<Beginning>,
+    /// `GeneratorId`; empty: all.
+    pub generator_ids: Vec<Beginning>,
+    /// `Type`; empty: all.
+    pub types: Vec<Beginning>,
+    /// `SeverityLabel` EQUALS; empty: all.
+    pub severities: Vec<String>,
+    /// `RecordState` EQUALS ACTIVE.
+    pub active: bool,
+    /// `WorkflowStatus` EQUALS NEW or NOTIFIED.
+    pub open: bool,
+}
+
+/// A text, or how texts begin.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Beginning {
+    /// EQUALS.
+    Whole(String),
+    /// PREFIX.
+    Prefix(String),
 }
 
 /// A page of findings.

@@ -18,7 +18,7 @@ use crate::lane::Record;
 
 const MAGIC: &[u8; 8] = b"SOC2FEED";
 /// Of the form of the state; the index has its own.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 /// Magic, version, length.
 const HEADER: usize = 8 + 4 + 8;
 const CHECKSUM: usize = 32;

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use soc2_aws::Role;
 use soc2_posture::ids::{AccountId, Region};
+use soc2_posture::interest::Interests;
 use soc2_posture::organization::Organization;
 
 /// Settings of one feed.
@@ -26,6 +27,8 @@ pub struct FeedConfig {
     pub get_findings_per_second: u32,
     /// Whether a selector uses account tags: they are read hourly then, and not at all otherwise.
     pub tags_needed: bool,
+    /// What somebody wants to know of findings of other products. They are read with the increments, and not at all otherwise.
+    pub interests: Interests,
 }
 
 /// How often what is read.

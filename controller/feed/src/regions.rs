@@ -2,7 +2,9 @@
 
 use std::collections::BTreeSet;
 
+use soc2_crds::FindingProduct;
 use soc2_posture::ids::Region;
+use soc2_posture::interest::product_arn;
 
 /// Most values of one filter.
 pub(crate) const MAX_VALUES: usize = 20;
@@ -68,8 +70,16 @@ pub(crate) fn known_beside(region: &str) -> &'static [&'static str] {
 
 /// ARNs of Security Hub itself in these Regions, in lists that fit into one filter.
 pub(crate) fn product_arns(regions: &BTreeSet<Region>) -> Vec<Vec<String>> {
-    let arn = |region: &Region| format!("arn:{}:securityhub:{region}::product/aws/securityhub", partition(region));
-    let arns: Vec<String> = regions.iter().map(arn).collect();
+    arns_of(&[FindingProduct::SecurityHub], regions)
+}
+
+/// ARNs of products in these Regions, in lists that fit into one filter.
+pub(crate) fn arns_of(products: &[FindingProduct], regions: &BTreeSet<Region>) -> Vec<Vec<String>> {
+    let of_product = |product: &FindingProduct| {
+        let product = *product;
+        regions.iter().map(move |region| product_arn(product, partition(region), region))
+    };
+    let arns: Vec<String> = products.iter().flat_map(of_product).collect();
     arns.chunks(MAX_VALUES).map(<[String]>::to_vec).collect()
 }
 

@@ -14,6 +14,7 @@ use tokio::task::{Id, JoinError};
 use tokio::time::Instant;
 
 use super::Engine;
+use super::signals::SignalsDone;
 use super::start::Job;
 use crate::facts::{Reading, SweepFacts};
 use crate::handle::{Accounts, Change};
@@ -35,6 +36,7 @@ pub(super) enum Done {
     Survey { configured: u64, began: Instant, surveyed: Vec<Surveyed> },
     Associations(bool, Vec<Answer>),
     Poll { key: LaneKey, lane: u64, started_at: Timestamp, polled: Polled },
+    Signals(Box<SignalsDone>),
     Shard(Box<ShardDone>),
     Saved(io::Result<()>),
 }
@@ -82,6 +84,7 @@ impl Engine {
             Done::Survey { configured, began, surveyed } => self.surveyed(configured, began, surveyed).await,
             Done::Associations(per_account, answers) => self.associations(per_account, answers),
             Done::Poll { key, lane, started_at, polled } => self.polled(&key, lane, started_at, polled),
+            Done::Signals(done) => self.signals(*done),
             Done::Shard(done) => self.shard(*done).await,
             Done::Saved(result) => self.saved(result),
         }
@@ -101,6 +104,11 @@ impl Engine {
             Job::Poll(key) => {
                 if let Some(lane) = self.lanes.get_mut(key) {
                     lane.poll.fail(intervals.findings, now);
+                }
+            }
+            Job::Signals(key) => {
+                if let Some(lane) = self.lanes.get_mut(key) {
+                    lane.signals.timer.fail(intervals.findings, now);
                 }
             }
             // Which of the lane's shards it was is not known: they are all taken for cut off, and read again.
@@ -322,6 +330,7 @@ impl Engine {
                 self.known.findings = None;
                 let regions = BTreeSet::from([region]);
                 self.publisher.change(|world| world.index.install(&gone, &regions, world.index.sweep())).await;
+                self.publisher.change(|world| world.index.forget_signals(&gone, &regions)).await;
             }
         }
         let kept: BTreeSet<AccountId> = now.into_values().flatten().collect();

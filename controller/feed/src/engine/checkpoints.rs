@@ -67,6 +67,7 @@ impl Engine {
             })
             .await;
         self.known.findings = None;
+        self.be_interested().await;
         self.drop_lanes().await;
         let read =
             |source: &str, region: &str| self.lanes.keys().any(|key| key.source == source && key.region == region);
@@ -102,6 +103,7 @@ impl Engine {
         (self.known.restarting, self.known.surveyed, self.known.findings) = (true, false, None);
         let empty = FindingIndex::new(&self.parts.catalog);
         self.publisher.write(|world| world.index = empty).await;
+        self.be_interested().await;
     }
 
     pub(super) async fn begin_save(&mut self) {

@@ -3,6 +3,7 @@
 mod apply;
 mod checkpoints;
 mod report;
+mod signals;
 mod start;
 
 use std::collections::{BTreeMap, HashMap};
@@ -52,6 +53,7 @@ pub(crate) async fn run(
     cancel: CancellationToken,
 ) {
     let mut engine = Engine::new(config, parts, publisher);
+    engine.be_interested().await;
     tokio::select! {
         () = cancel.cancelled() => return,
         () = engine.load() => {}
@@ -155,7 +157,10 @@ impl Engine {
             Command::ReadNow => {
                 let Timers { organization, policies, survey, .. } = &mut self.timers;
                 [organization, policies, survey].into_iter().for_each(Timer::ask);
-                self.lanes.values_mut().for_each(|lane| lane.poll.ask());
+                for lane in self.lanes.values_mut() {
+                    lane.poll.ask();
+                    lane.signals.timer.ask();
+                }
             }
             Command::ReadPolicies => self.timers.policies.ask(),
             Command::Suspend(suspended) => self.suspend(suspended).await,
@@ -181,6 +186,9 @@ impl Engine {
             self.known.explored = None;
             self.timers.survey.ask();
             self.drop_lanes().await;
+        }
+        if before.interests != self.config.interests {
+            self.be_interested().await;
         }
         self.publish(crate::handle::Change::default()).await;
     }

@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use soc2_posture::ids::{AccountId, Region};
 use soc2_posture::index::Status;
-use soc2_posture::source::{HubError, HubRegion, Sources};
+use soc2_posture::interest::Interest;
+use soc2_posture::source::{HubError, HubRegion, SignalReading, Sources};
 
 use super::Engine;
 use crate::config::SourceConfig;
@@ -146,7 +147,7 @@ impl Engine {
             let consolidated = home.hub.consolidated && facts.consolidated.unwrap_or(true);
             facts.consolidated = if home.hub.error.is_none() { Some(consolidated) } else { facts.consolidated };
         }
-        facts.notes.extend(lane.notes().cloned());
+        facts.notes.extend(lane.notes());
         if let Some(error) = lane.trouble() {
             facts.accounts_with_error += usize::from(lane.record.key.account.is_some());
             facts.error.get_or_insert(error);
@@ -200,6 +201,7 @@ fn sources_differ(before: &Sources, now: &Sources) -> Accounts {
             members: BTreeSet::new(),
             swept: BTreeSet::new(),
             complete_at: None,
+            signals: Vec::new(),
             ..hub.clone()
         };
         if of_accounts(before) != of_accounts(now) {
@@ -211,8 +213,28 @@ fn sources_differ(before: &Sources, now: &Sources) -> Accounts {
         let members = before.members.symmetric_difference(&now.members);
         let swept = before.swept.symmetric_difference(&now.swept);
         accounts.merge(members.chain(swept).copied().collect::<BTreeSet<AccountId>>().into());
+        accounts.merge(signals_differ(before, now));
     }
     accounts
+}
+
+/// Accounts of which other findings of other products are known than before.
+fn signals_differ(before: &HubRegion, now: &HubRegion) -> Accounts {
+    let interests = |hub: &HubRegion| -> Vec<Interest> {
+        let mut interests: Vec<Interest> = hub.signals.iter().map(|reading| reading.interest.clone()).collect();
+        interests.sort();
+        interests
+    };
+    if interests(before) != interests(now) {
+        return now.serves.clone().map_or(Accounts::All, Accounts::Some);
+    }
+    let of_reading = |reading: &'_ SignalReading| {
+        let interest = reading.interest.clone();
+        reading.missing.iter().map(|id| (interest.clone(), *id)).collect::<Vec<_>>()
+    };
+    let missing = |hub: &HubRegion| -> BTreeSet<_> { hub.signals.iter().flat_map(of_reading).collect() };
+    let (before, now) = (missing(before), missing(now));
+    before.symmetric_difference(&now).map(|(_, id)| *id).collect::<BTreeSet<AccountId>>().into()
 }
 
 /// Whether two states of the facts differ in nothing but when something was read.

@@ -23,7 +23,7 @@ use crate::reading::{organization, pages};
 use crate::regions::partition;
 
 /// Polls that run at once.
-const POLLS: usize = 16;
+pub(super) const POLLS: usize = 16;
 /// The loop never turns faster than this by itself.
 const BREATH: Duration = Duration::from_millis(50);
 /// Shards in flight, of all lanes.
@@ -36,6 +36,7 @@ pub(super) enum Job {
     Survey,
     Associations { per_account: bool },
     Poll(LaneKey),
+    Signals(LaneKey),
     Shard(LaneKey),
     Save,
 }
@@ -52,6 +53,7 @@ impl Engine {
         self.begin_associations(false);
         self.begin_associations(true);
         self.begin_polls();
+        self.begin_signals();
         self.begin_shards();
         self.begin_save().await;
     }
@@ -87,12 +89,13 @@ impl Engine {
                 now + if lane.record.run.is_some() { HEARTBEAT } else { wait }
             }));
         }
+        due.extend(self.interested().map(|(_, lane)| lane.signals.timer.due(intervals.findings, now)));
         // What is due and did not begin waits for something to end.
         let next = due.into_iter().flatten().filter(|due| *due > now || self.jobs.is_empty()).min().unwrap_or(latest);
         next.clamp(now + BREATH, latest)
     }
 
-    fn spawn(&mut self, job: Job, work: impl Future<Output = Done> + Send + 'static) {
+    pub(super) fn spawn(&mut self, job: Job, work: impl Future<Output = Done> + Send + 'static) {
         let task = self.jobs.spawn(work);
         self.running.insert(task.id(), job);
     }

@@ -61,6 +61,15 @@ impl Lane {
             .collect()
     }
 
+    /// By Region the accounts whose findings are shown and taken in.
+    pub(crate) fn shown_and_wanted(&self) -> BTreeMap<Region, BTreeSet<AccountId>> {
+        let mut shown = self.shown();
+        for accounts in shown.values_mut() {
+            accounts.retain(|id| self.wanted.contains(id));
+        }
+        shown
+    }
+
     /// What was swept of accounts that are shown differently than before does not count any more.
     ///
     /// Nor does what was swept of others in the same shard meanwhile: when findings vanish from a listing, those behind them
@@ -80,6 +89,7 @@ impl Lane {
         let changed: BTreeSet<AccountId> =
             sides.flat_map(|(before, now)| now.symmetric_difference(before.unwrap_or(&nobody))).copied().collect();
         self.doubt(&changed);
+        self.signals.doubt(&mut self.record.signals, &changed);
         self.landed.retain(|(at, _)| *at >= began);
     }
 

@@ -2,6 +2,7 @@
 
 mod members;
 mod shards;
+mod signals;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -22,6 +23,7 @@ use crate::reading::poll::OVERLAP;
 use crate::reading::survey::LaneKey;
 use crate::timer::{Timer, wait_after};
 pub(crate) use shards::{Order, at_once};
+use signals::{SignalRecord, Signals};
 
 /// A poll for suppressions that takes longer is not repeated with every increment.
 const LONG_LISTING: Duration = Duration::from_secs(20);
@@ -51,6 +53,7 @@ pub(crate) struct Record {
     pub(crate) complete_at: Option<Timestamp>,
     /// A finding that cannot be attributed.
     pub(crate) unattributed: Option<String>,
+    pub(crate) signals: SignalRecord,
 }
 
 /// A full sweep that is under way.
@@ -84,6 +87,8 @@ pub(crate) struct Lane {
     /// Where it is not known which controls are disabled, and why.
     association_notes: BTreeMap<Region, String>,
     pub(crate) poll: Timer,
+    /// Findings of other products.
+    pub(crate) signals: Signals,
     /// The first increment after a restart reads only what is newer than the mark; the next one reaches back.
     pub(crate) resumed: bool,
     /// The next poll for suppressions, if the last one was long.
@@ -119,6 +124,7 @@ impl Lane {
                 run: None,
                 complete_at: None,
                 unattributed: None,
+                signals: SignalRecord::default(),
             },
             role,
         )
@@ -135,6 +141,7 @@ impl Lane {
             survey_notes: Vec::new(),
             association_notes: BTreeMap::new(),
             poll: Timer::default(),
+            signals: Signals::default(),
             resumed,
             listing_from: None,
             in_flight: BTreeMap::new(),
@@ -186,8 +193,8 @@ impl Lane {
     }
 
     /// What could not be read but does not stop the rest.
-    pub(crate) fn notes(&self) -> impl Iterator<Item = &String> {
-        self.survey_notes.iter().chain(self.association_notes.values())
+    pub(crate) fn notes(&self) -> impl Iterator<Item = String> {
+        self.survey_notes.iter().chain(self.association_notes.values()).cloned().chain(self.signals.note())
     }
 
     /// A finding that cannot be attributed: it stands until a full sweep during which there was none.
@@ -240,6 +247,7 @@ impl Lane {
     /// What was under way was cut off.
     pub(crate) fn cut(&mut self) {
         self.poll.cut();
+        self.signals.timer.cut();
         self.in_flight.clear();
         self.shards = 0;
     }
@@ -254,7 +262,8 @@ impl Lane {
                 return HubRegion { error: Some(because.clone()), members: BTreeSet::new(), ..hub };
             }
             let swept = self.record.swept.get(&hub.region).cloned().unwrap_or_default();
-            HubRegion { swept, complete_at: self.record.complete_at, ..hub }
+            let signals = self.record.signals.readings.clone();
+            HubRegion { swept, complete_at: self.record.complete_at, signals, ..hub }
         })
     }
 }

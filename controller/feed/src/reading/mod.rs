@@ -7,5 +7,8 @@ pub(crate) mod organization;
 pub(crate) mod pages;
 pub(crate) mod policies;
 pub(crate) mod poll;
+pub(crate) mod question;
 pub(crate) mod shard;
+pub(crate) mod signals;
 pub(crate) mod survey;
+pub(crate) mod window;

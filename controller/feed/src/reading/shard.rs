@@ -88,7 +88,7 @@ impl Sweep<'_> {
             }
             pass = self.pass(query, Some(&pass)).await?;
         }
-        if pass.quiet { Ok(()) } else { Err(Stop::Failed(restless())) }
+        if pass.quiet { Ok(()) } else { Err(Stop::Failed(restless(MAX_PASSES))) }
     }
 
     /// Reads from the front: to the end the first time, then to what is older than all that the pass before began with.
@@ -145,12 +145,13 @@ fn older(finding: &Finding, horizon: Option<Timestamp>) -> bool {
     matches!((updated_at(finding), horizon), (Some(at), Some(horizon)) if at < horizon)
 }
 
-fn restless() -> AwsError {
+/// It was read so many times, and changed each time.
+pub(crate) fn restless(passes: u32) -> AwsError {
     AwsError {
         class: ErrorClass::Transient,
         code: "FindingsChangeTooFast".to_owned(),
         message: format!(
-            "findings changed faster than they could be read, {MAX_PASSES} times in a row; they are read again"
+            "findings changed faster than they could be read, {passes} times in a row; they are read again"
         ),
     }
 }

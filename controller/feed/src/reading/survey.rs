@@ -167,6 +167,7 @@ impl Plan {
             serves: self.serves.clone(),
             swept: BTreeSet::new(),
             complete_at: None,
+            signals: Vec::new(),
         };
         let client = clients.hub(self.role.as_ref(), region);
         let before = self.before.iter().find(|before| before.hub.region == region);

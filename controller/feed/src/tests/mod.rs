@@ -8,5 +8,6 @@ mod hubs;
 mod members;
 mod polls;
 mod rate;
+mod signals;
 mod sweeps;
 mod world;

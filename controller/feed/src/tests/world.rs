@@ -11,6 +11,7 @@ use soc2_catalog::Catalog;
 use soc2_posture::finding::Finding;
 use soc2_posture::ids::{AccountId, Region};
 use soc2_posture::index::{FindingIndex, Status};
+use soc2_posture::interest::Interests;
 use soc2_posture::source::HubRegion;
 use tokio_util::sync::CancellationToken;
 
@@ -60,6 +61,7 @@ pub(crate) fn config() -> FeedConfig {
         intervals: Intervals::default(),
         get_findings_per_second: 2,
         tags_needed: false,
+        interests: Interests::default(),
     }
 }
 

@@ -1,22 +1,26 @@
 //! From the spec of an AwsOrganization to what its feed is told.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use kube::ResourceExt;
 use soc2_aws::Role;
+use soc2_catalog::Catalog;
 use soc2_crds::{AwsOrganization, ComplianceProfile, GuardrailSet, RoleRef, SecurityHubSource};
 use soc2_feed::{FeedConfig, Intervals, PerAccount, Selection, SourceConfig, SourceRegions};
+use soc2_posture::interest::Interests;
 use soc2_posture::{duration, targets};
 
 use crate::select::tags_needed;
 
-/// What the feed of this organization is told. `tags_shown`: metrics show tags of accounts.
+/// What the feed of this organization is told. `tags_shown`: metrics show tags of accounts. `catalog`: the one of a profile.
 #[must_use]
 pub fn feed_config(
     object: &AwsOrganization,
     profiles: &[ComplianceProfile],
     sets: &[GuardrailSet],
     tags_shown: bool,
+    catalog: impl Fn(&ComplianceProfile) -> Arc<Catalog>,
 ) -> FeedConfig {
     let spec = &object.spec;
     let by_source = spec.security_hub.iter().filter_map(|source| source.targets.as_ref()).any(targets::uses_tags);
@@ -33,7 +37,17 @@ pub fn feed_config(
         },
         get_findings_per_second: spec.limits.get_findings_per_second,
         tags_needed: tags_shown || by_source || tags_needed(profiles, sets),
+        interests: interests(profiles, catalog),
     }
+}
+
+/// What the profiles want to know of findings of other products.
+fn interests(profiles: &[ComplianceProfile], catalog: impl Fn(&ComplianceProfile) -> Arc<Catalog>) -> Interests {
+    let mut interests = Interests::default();
+    for profile in profiles {
+        interests.extend(Interests::of(&profile.spec, &catalog(profile)).iter());
+    }
+    interests
 }
 
 /// The CRD's pattern lets nothing else through than what can be parsed.

@@ -37,7 +37,10 @@ impl Reconciler for OrganizationReconciler {
         }
         let profiles = context.stores.profiles_of(&name);
         let sets = context.stores.sets_of(&name);
-        context.feeds.ensure(&object, config::feed_config(&object, &profiles, &sets, context.tags_shown));
+        context.feeds.ensure(
+            &object,
+            config::feed_config(&object, &profiles, &sets, context.tags_shown, |_| Arc::clone(&context.catalog)),
+        );
         if context.is_new_generation(&*object) {
             context.feeds.touch(&name);
         }

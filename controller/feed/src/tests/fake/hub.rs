@@ -1,7 +1,10 @@
 //! Security Hub of the fake.
 
 use async_trait::async_trait;
-use soc2_aws::{Aggregator, AwsError, ErrorClass, FindingsPage, FindingsQuery, HubDescription, SecurityHub};
+use soc2_aws::{
+    Aggregator, AwsError, Beginning, ErrorClass, FindingsPage, FindingsQuery, HubDescription, OtherFilters, SecurityHub,
+};
+use soc2_posture::finding::Finding;
 use soc2_posture::ids::{AccountId, Region};
 use tokio::time::Instant;
 
@@ -89,11 +92,17 @@ impl SecurityHub for FakeHub {
             query.accounts.len() <= 20 && query.product_arns.len() <= 20 && query.controls.len() <= 20,
             "{query:?}"
         );
-        assert!(!query.product_arns.is_empty(), "asks for the findings of every product");
+        assert!(
+            !query.product_arns.is_empty() || query.others != OtherFilters::default(),
+            "asks for the findings of every product"
+        );
         self.queue().await;
         self.ask("Findings", |_| ()).await?;
         let hub = self.hub(Clone::clone)?;
         let mut cloud = self.fake.cloud();
+        if let Some(error) = cloud.refuses_open.clone().filter(|_| query.others.open) {
+            return Err(error);
+        }
         cloud.pages += 1;
         let call = cloud.pages;
         if let Some(mut meddler) = cloud.meddler.take() {
@@ -162,5 +171,29 @@ fn matches(query: &FindingsQuery, row: &Row) -> bool {
         && (query.regions.is_empty() || query.regions.contains(&finding.region))
         && (query.controls.is_empty() || query.controls.contains(&control))
         && query.updated_from.is_none_or(|from| row.updated >= from.as_millisecond())
+        && query.updated_to.is_none_or(|to| row.updated <= to.as_millisecond())
         && (!query.suppressed || suppressed)
+        && is_meant(&query.others, finding)
+}
+
+/// What is asked of findings of other products.
+fn is_meant(others: &OtherFilters, finding: &Finding) -> bool {
+    let begins = |wanted: &[Beginning], text: Option<&str>| {
+        let fits = |wanted: &Beginning, text: &str| match wanted {
+            Beginning::Whole(whole) => text == whole,
+            Beginning::Prefix(prefix) => text.starts_with(prefix),
+        };
+        wanted.is_empty() || text.is_some_and(|text| wanted.iter().any(|wanted| fits(wanted, text)))
+    };
+    let any_type = others.types.is_empty() || finding.types.iter().any(|text| begins(&others.types, Some(text)));
+    let severity = finding.severity.clone().unwrap_or_default();
+    let prefixes = &others.product_arn_prefixes;
+    begins(&others.generator_ids, finding.generator_id.as_deref())
+        && begins(&others.product_names, finding.product_name.as_deref())
+        && any_type
+        && (prefixes.is_empty() || prefixes.iter().any(|prefix| finding.product_arn.starts_with(prefix)))
+        && !others.not_product_arns.contains(&finding.product_arn)
+        && (others.severities.is_empty() || others.severities.contains(&severity))
+        && (!others.active || finding.record_state.as_deref() == Some("ACTIVE"))
+        && (!others.open || matches!(finding.workflow.as_deref(), Some("NEW" | "NOTIFIED")))
 }

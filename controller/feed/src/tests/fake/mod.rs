@@ -82,6 +82,8 @@ pub(crate) struct Cloud {
     pub(crate) failing: BTreeMap<String, Vec<Option<AwsError>>>,
     /// Operations that always fail: by operation, or operation and what it is about.
     pub(crate) broken: BTreeMap<String, AwsError>,
+    /// What questions about open findings get.
+    pub(crate) refuses_open: Option<AwsError>,
     pub(crate) meddler: Option<Meddler>,
     /// Every n-th page of findings is empty, with a token.
     pub(crate) empty_every: usize,
@@ -129,6 +131,7 @@ impl Fake {
             next_start: None,
             failing: BTreeMap::new(),
             broken: BTreeMap::new(),
+            refuses_open: None,
             meddler: None,
             empty_every: 0,
             tokens_from: 0,
@@ -256,6 +259,28 @@ impl Cloud {
                 self.import(of, region, ["S3.1", "S3.5", "IAM.5"][resource % 3], &format!("r{resource}"), status, age);
             }
         }
+    }
+
+    /// Imports a finding of another product, updated some time ago; says where it is.
+    pub(crate) fn import_other(&mut self, of: AccountId, product: &str, generator: &str, age: Duration) -> usize {
+        let updated = self.now() - i64::try_from(age.as_millis()).unwrap();
+        let at = self.rows.len();
+        let finding = Finding {
+            id: format!("{of}/{product}/{generator}/{at}"),
+            product_arn: format!("arn:aws:securityhub:{HOME}::product/{product}"),
+            account_id: of.to_string(),
+            region: HOME.to_owned(),
+            workflow: Some("NEW".to_owned()),
+            record_state: Some("ACTIVE".to_owned()),
+            updated_at: Some(text(updated)),
+            resource_id: Some(format!("resource-{at}")),
+            generator_id: Some(generator.to_owned()),
+            severity: Some("CRITICAL".to_owned()),
+            first_observed_at: Some(text(updated)),
+            ..Finding::default()
+        };
+        self.rows.push(Row { finding, updated });
+        at
     }
 
     /// Changes a finding; that moves its `UpdatedAt`, always forward: two versions of one time would be a tie, at which the
