@@ -30,6 +30,7 @@ const LONGEST_WAIT: Duration = Duration::from_secs(20);
 pub(crate) enum Service {
     Organizations,
     SecurityHub,
+    Sqs,
     Sts,
 }
 
@@ -39,6 +40,7 @@ impl Service {
         match self {
             Self::Organizations => "organizations",
             Self::SecurityHub => "securityhub",
+            Self::Sqs => "sqs",
             Self::Sts => "sts",
         }
     }
@@ -76,9 +78,9 @@ impl Caller {
         }
     }
 
-    /// Names the role that is to be assumed, for messages.
-    pub(crate) fn about(mut self, role: &str) -> Self {
-        self.subject = Some(role.to_owned());
+    /// Names what is called about, for messages: the role that is to be assumed, the queue.
+    pub(crate) fn about(mut self, subject: &str) -> Self {
+        self.subject = Some(subject.to_owned());
         self
     }
 

@@ -133,6 +133,17 @@ impl Core {
             .to_owned()
     }
 
+    /// The Region of the bucket that state is kept in: the operator's own.
+    pub(crate) fn s3_region(&self) -> String {
+        self.sdk.region().map_or_else(|| self.organizations_region(None).to_owned(), ToString::to_string)
+    }
+
+    /// Where S3 is, if not where AWS has it: as the SDKs look for it.
+    pub(crate) fn s3_endpoint(&self) -> Option<String> {
+        let own = std::env::var("AWS_ENDPOINT_URL_S3").ok().filter(|url| !url.is_empty());
+        own.or_else(|| self.sdk.endpoint_url().map(str::to_owned))
+    }
+
     /// A client of STS.
     pub(crate) fn sts(&self, session: &Arc<Session>, region: &str) -> aws_sdk_sts::Client {
         let sdk = self.sdk(session, region, self.settings.attempt_timeout);

@@ -21,7 +21,7 @@ pub(crate) struct Called<'a> {
     pub role: Option<&'a str>,
     /// Account of the caller, where known.
     pub account: Option<&'a str>,
-    /// For `AssumeRole`, the role that was to be assumed.
+    /// What it was about: for `AssumeRole`, the role that was to be assumed; for SQS, the queue.
     pub subject: Option<&'a str>,
 }
 
@@ -32,6 +32,16 @@ impl Called<'_> {
 
     fn account(&self) -> String {
         self.account.map_or_else(|| format!("the account of {}", self.who()), |account| format!("account {account}"))
+    }
+
+    /// The permission that the operation asks for: SQS's batches need what each of their entries needs.
+    fn permission(&self) -> String {
+        let operation = if self.service == "sqs" { self.operation.trim_end_matches("Batch") } else { self.operation };
+        format!("{}:{operation}", self.service)
+    }
+
+    fn queue(&self) -> &str {
+        self.subject.unwrap_or("the queue")
     }
 
     fn grant(&self) -> &'static str {
@@ -157,6 +167,19 @@ fn advice(called: &Called<'_>, class: ErrorClass, code: &str, said: &str) -> Opt
         ("securityhub", "ResourceNotFound") if operation == "DescribeHub" => {
             format!("Security Hub is not enabled in {account} in {region}: enable it or remove the Region")
         }
+        ("sqs", "QueueDoesNotExist") => {
+            format!("there is no queue {} in {account} in {region}: correct its URL, or create it{said}", called.queue())
+        }
+        ("sqs", "KmsAccessDenied") => format!(
+            "{service}:{operation} on {}: {who} may not use the key that encrypts the queue: allow kms:Decrypt{said}",
+            called.queue()
+        ),
+        ("sqs", _) if class == ErrorClass::Denied => format!(
+            "{} on {} is not allowed for {who}: {}, and if the queue is of another account, in the queue's own policy too{said}",
+            called.permission(),
+            called.queue(),
+            called.grant()
+        ),
         (_, "UnknownOperation" | "InvalidAction") => format!("{service}:{operation} is not known at this endpoint{said}"),
         _ if class == ErrorClass::Denied => format!("{service}:{operation} is not allowed for {who}: {}{said}", called.grant()),
         _ => return None,
@@ -223,6 +246,27 @@ mod tests {
 
         let error = message(&called("securityhub", "GetFindings"), 403, "AccessDeniedException", "");
         assert!(error.message.contains("securityhub:GetFindings is not allowed for role arn:"), "{error}");
+    }
+
+    #[test]
+    fn messages_name_the_queue_and_the_permission_of_a_batch() {
+        let url = "https://sqs.eu-west-1.amazonaws.com/222222222222/soc2";
+        let delete = Called { subject: Some(url), ..called("sqs", "DeleteMessageBatch") };
+        let error = message(&delete, 403, "AccessDeniedException", "User: x is not authorized");
+        assert_eq!(error.class, ErrorClass::Denied);
+        assert_eq!(
+            error.message,
+            format!(
+                "sqs:DeleteMessage on {url} is not allowed for role arn:aws:iam::222222222222:role/soc2-read: grant it to that role, and \
+                 if the queue is of another account, in the queue's own policy too: User: x is not authorized"
+            )
+        );
+        let error = message(&delete, 400, "QueueDoesNotExist", "");
+        assert_eq!(error.class, ErrorClass::Terminal);
+        assert!(error.message.starts_with(&format!("there is no queue {url} in account 222222222222 in eu-west-1")));
+        let error = message(&delete, 400, "KmsAccessDenied", "");
+        assert_eq!(error.class, ErrorClass::Denied);
+        assert!(error.message.contains("kms:Decrypt"), "{error}");
     }
 
     #[test]

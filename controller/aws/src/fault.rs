@@ -84,6 +84,8 @@ const CODES: &[(ErrorClass, &[&str])] = &[
             "InternalError",
             "InternalFailure",
             "InternalServerError",
+            // Too many messages of a queue are in flight; their visibility timeouts end.
+            "OverLimit",
             "PolicyChangesInProgress",
             "RequestTimeTooSkewed",
             "RequestTimeout",
@@ -102,6 +104,7 @@ const CODES: &[(ErrorClass, &[&str])] = &[
             "InvalidClientTokenId",
             "InvalidIdentityToken",
             "InvalidSignature",
+            "KmsAccessDenied",
             "MissingAuthenticationToken",
             "NotAuthorized",
             "OptInRequired",

@@ -1,7 +1,7 @@
 //! AWS as the operator sees it: traits named for what they give, and their adapters on the AWS SDK.
 //!
 //! `SdkAws::connect` opens AWS. Behind it, from the outside in: an adapter for each trait (`directory` with `walk` and `tree`, `policies`,
-//! `security_hub` with `findings`); `caller`, through which every call goes: credentials (`session`), a place in the rate limiter's queue
+//! `security_hub` with `findings`, `queue`, `state`); `caller`, through which every call goes: credentials (`session`), a place in the rate limiter's queue
 //! (`limiter`), the guard's permission if it writes, one attempt, and again where that can help; `explain`, which makes of a failed attempt
 //! an error that a person can act on; `metrics`, which the SDK calls around each attempt.
 
@@ -19,11 +19,13 @@ mod loop_tests;
 mod metrics;
 mod pages;
 mod policies;
+mod queue;
 mod rates;
 mod sdk;
 mod security_hub;
 mod session;
 mod settings;
+mod state;
 pub mod traits;
 mod tree;
 mod walk;
@@ -32,4 +34,5 @@ pub use error::{AwsError, ErrorClass};
 pub use metrics::AwsMetrics;
 pub use sdk::SdkAws;
 pub use settings::Settings;
+pub use state::{FolderStore, StateStore};
 pub use traits::*;

@@ -17,6 +17,8 @@ const DOCUMENTED: &[(&str, &str, f64)] = &[
     ("organizations", "DetachPolicy", 2.0),
     ("organizations", "*", 5.0),
     ("securityhub", "*", 10.0),
+    // Standard queues have no limit that a reader meets; this is so that a queue of poison costs little.
+    ("sqs", "*", 100.0),
     // 600 documented, but a client that needs so many is broken.
     ("sts", "*", 40.0),
 ];

@@ -8,9 +8,11 @@ use crate::directory::OrganizationsDirectory;
 use crate::error::AwsError;
 use crate::metrics::AwsMetrics;
 use crate::policies::OrganizationsWriter;
+use crate::queue::SqsQueue;
 use crate::security_hub::RegionalHub;
 use crate::settings::Settings;
-use crate::traits::{Aws, Directory, PolicyWriter, Role, SecurityHub};
+use crate::state::{StateStore, open};
+use crate::traits::{Aws, Directory, EventQueue, PolicyWriter, Role, SecurityHub};
 
 /// Opens clients on the AWS SDK. They share configuration, connections, credentials, rate limiter and metrics.
 #[derive(Debug)]
@@ -41,5 +43,13 @@ impl Aws for SdkAws {
 
     fn security_hub(&self, role: Option<&Role>, region: &str, get_findings_per_second: u32) -> Arc<dyn SecurityHub> {
         Arc::new(RegionalHub::new(&self.core, role, region, get_findings_per_second))
+    }
+
+    fn state_store(&self, url: &str) -> Result<Arc<dyn StateStore>, AwsError> {
+        open(&self.core, url)
+    }
+
+    fn event_queue(&self, role: Option<&Role>, url: &str, region: &str) -> Arc<dyn EventQueue> {
+        Arc::new(SqsQueue::new(&self.core, role, url, region))
     }
 }

@@ -54,6 +54,12 @@ impl Session {
         held.as_ref().filter(|held| SystemTime::now() < held.renew_at).map(|held| held.credentials.clone())
     }
 
+    /// The credentials, however old.
+    pub(crate) fn held(&self) -> Option<Credentials> {
+        let held = self.held.read().unwrap_or_else(PoisonError::into_inner);
+        held.as_ref().map(|held| held.credentials.clone())
+    }
+
     pub(crate) fn hold(&self, credentials: Credentials) {
         let now = SystemTime::now();
         let renew_at = credentials.expiry().map_or(now + LOOK_AGAIN, |expiry| {
@@ -89,10 +95,7 @@ impl ProvideCredentials for Holder {
     where
         Self: 'a,
     {
-        let held = self.0.held.read().unwrap_or_else(PoisonError::into_inner);
-        future::ProvideCredentials::ready(
-            held.as_ref().map(|held| held.credentials.clone()).ok_or_else(|| CredentialsError::not_loaded("none yet")),
-        )
+        future::ProvideCredentials::ready(self.0.held().ok_or_else(|| CredentialsError::not_loaded("none yet")))
     }
 }
 

@@ -11,6 +11,7 @@ use soc2_posture::ids::{AccountId, Region};
 use soc2_posture::organization::Organization;
 
 use crate::error::AwsError;
+use crate::state::StateStore;
 
 /// A role to assume; part of the identity of clients and limiters.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -36,6 +37,11 @@ pub trait Aws: Send + Sync {
     fn policy_writer(&self, role: &Role) -> Arc<dyn PolicyWriter>;
     /// Reads Security Hub in one Region. `get_findings_per_second` is the share of AWS's rate that we take.
     fn security_hub(&self, role: Option<&Role>, region: &str, get_findings_per_second: u32) -> Arc<dyn SecurityHub>;
+    /// Keeps state at `url`, such as `s3://bucket/prefix`, with the operator's own credentials. An error says what is wrong with
+    /// the URL; nothing is called yet.
+    fn state_store(&self, url: &str) -> Result<Arc<dyn StateStore>, AwsError>;
+    /// Reads a queue of events. `region` is for URLs that do not tell theirs.
+    fn event_queue(&self, role: Option<&Role>, url: &str, region: &str) -> Arc<dyn EventQueue>;
 }
 
 /// The organization and its policies, for reading.
@@ -213,4 +219,31 @@ pub struct FindingsPage {
     pub findings: Vec<Finding>,
     /// Where to go on; a page without one is the last.
     pub next_token: Option<String>,
+}
+
+/// A queue of events: each is given out at least once, in any order, and again until it is deleted.
+#[async_trait]
+pub trait EventQueue: Send + Sync {
+    /// At most ten messages, as soon as there are any; none when there were none for 20 seconds (`ReceiveMessage`).
+    async fn receive(&self) -> Result<Vec<QueueMessage>, AwsError>;
+    /// Deletes at most ten messages by their receipts (`DeleteMessageBatch`). Gives how many it deleted; the others come again.
+    async fn delete(&self, receipts: Vec<String>) -> Result<usize, AwsError>;
+}
+
+/// A message of a queue.
+#[derive(Clone, PartialEq, Eq)]
+pub struct QueueMessage {
+    /// Its id, the same each time that it is given out.
+    pub id: String,
+    /// What deletes it; another one each time.
+    pub receipt: String,
+    /// Its text.
+    pub body: String,
+}
+
+/// Without the text, which has no place in logs.
+impl fmt::Debug for QueueMessage {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("QueueMessage").field("id", &self.id).finish_non_exhaustive()
+    }
 }

@@ -65,6 +65,17 @@ pub struct SourceConfig {
     pub per_account: Option<PerAccount>,
     /// The accounts that it serves; `None`: all.
     pub serves: Option<Selection>,
+    /// Where events tell of its findings, as a fast path; `None`: nowhere.
+    pub events: Option<EventsConfig>,
+}
+
+/// A queue of events.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EventsConfig {
+    /// URL of the SQS queue.
+    pub queue_url: String,
+    /// Role that reads and deletes its messages; `None`: the pod's own credentials.
+    pub role: Option<Role>,
 }
 
 /// Where a source is read.

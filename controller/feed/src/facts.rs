@@ -9,6 +9,8 @@ use soc2_aws::AwsError;
 use soc2_guardrails::inventory::PolicyInventory;
 use soc2_posture::ids::{AccountId, Region};
 
+use crate::events::EventCounters;
+
 /// How complete the reading is, and what is missing. Cheap to clone.
 #[derive(Clone, Debug, Default)]
 pub struct FeedFacts {
@@ -20,6 +22,8 @@ pub struct FeedFacts {
     pub inventory: Option<Arc<PolicyInventory>>,
     /// One entry per source and Region that is read, in the order of the configuration.
     pub regions: Vec<RegionFacts>,
+    /// One entry per queue of events, by name of the source.
+    pub events: Vec<EventFacts>,
     /// Started without a usable checkpoint, and not everything is swept yet: what was published before stands.
     pub restarting: bool,
     /// Accounts that are completely swept in everything that reads them and can be read.
@@ -72,6 +76,29 @@ pub struct RegionFacts {
     pub accounts_with_error: usize,
     /// What could not be read but does not stop the rest, such as missing permissions for optional readings.
     pub notes: Vec<String>,
+}
+
+/// The queue of events of a source.
+#[derive(Clone, Debug, Default)]
+pub struct EventFacts {
+    /// Name of the source.
+    pub source: String,
+    /// URL of the queue.
+    pub queue_url: String,
+    /// It was read at least once.
+    pub heard: bool,
+    /// Why it cannot be read, if so. Findings are then read by increments only.
+    pub error: Option<AwsError>,
+    /// What came through it, as it is now.
+    pub counters: Arc<EventCounters>,
+}
+
+impl PartialEq for EventFacts {
+    /// Whether both tell the same of the queue; what came through it meanwhile does not matter.
+    fn eq(&self, other: &Self) -> bool {
+        let told = |facts: &Self| (facts.source.clone(), facts.queue_url.clone(), facts.heard, facts.error.clone());
+        told(self) == told(other)
+    }
 }
 
 /// A full sweep.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use soc2_aws::Aws;
+use soc2_aws::{Aws, StateStore};
 use soc2_catalog::Catalog;
 use soc2_posture::index::FindingIndex;
 use soc2_posture::source::Sources;
@@ -14,7 +14,6 @@ use tokio_util::sync::CancellationToken;
 use crate::clock::Clock;
 use crate::config::FeedConfig;
 use crate::handle::{Publisher, WorldHandle};
-use crate::store::StateStore;
 
 /// What a feed works with.
 #[derive(Clone)]

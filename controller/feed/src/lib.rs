@@ -3,6 +3,7 @@
 //!
 //! ```text
 //! FeedConfig ─► survey (organization, policies, hubs) ─► lanes ─► sweep in shards, increments, suppressions ─► World
+//!                                                     queues ─► events ────────────────────────────────────────┘ │
 //!                                                                                                   └─► checkpoint
 //! ```
 //!
@@ -12,21 +13,21 @@ mod checkpoint;
 mod clock;
 mod config;
 mod engine;
+mod events;
 mod facts;
 mod feed;
 mod handle;
 mod lane;
 mod reading;
 mod regions;
-mod store;
 mod timer;
 
 pub use clock::{Clock, SystemClock};
-pub use config::{FeedConfig, Intervals, PerAccount, Selection, SourceConfig, SourceRegions};
-pub use facts::{FeedFacts, Reading, RegionFacts, SweepFacts};
+pub use config::{EventsConfig, FeedConfig, Intervals, PerAccount, Selection, SourceConfig, SourceRegions};
+pub use events::EventCounters;
+pub use facts::{EventFacts, FeedFacts, Reading, RegionFacts, SweepFacts};
 pub use feed::{Feed, FeedHandle, Parts};
 pub use handle::{Accounts, Change, Subscription, WorldHandle};
-pub use store::{FolderStore, StateStore};
 
 #[cfg(test)]
 mod tests;

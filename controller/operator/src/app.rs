@@ -3,17 +3,14 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use futures::{Stream, StreamExt, stream};
+use futures::stream;
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Namespace;
-use kube::core::DeserializeGuard;
-use kube::runtime::reflector::ObjectRef;
 use kube::{Api, Client, ResourceExt};
 use prometheus_client::registry::Registry;
-use soc2_aws::{AwsMetrics, SdkAws};
+use soc2_aws::{Aws, AwsMetrics, FolderStore, SdkAws, StateStore};
 use soc2_catalog::Catalog;
-use soc2_feed::{FolderStore, Parts, SystemClock};
-use tokio_stream::wrappers::BroadcastStream;
+use soc2_feed::{Parts, SystemClock};
 use tokio_util::sync::CancellationToken;
 
 use crate::context::{Context, Stores};
@@ -25,10 +22,13 @@ use crate::kubernetes::events::Events;
 use crate::lease::{LeaseConfig, LeaseHolder};
 use crate::metrics::{Budget, ProcessCollector, ReconcileMetrics, StateCollector};
 use crate::organization::OrganizationReconciler;
+use crate::owners::{
+    AttestationReconciler, AttestationStandings, CatalogReconciler, Catalogs, ExceptionReconciler, Nudges,
+};
 use crate::postures::PostureWriter;
 use crate::profile::{ProfileReconciler, Working};
 use crate::settings::Settings;
-use crate::{startup, upkeep};
+use crate::{startup, triggers, upkeep};
 
 /// Why the operator could not run, or had to stop.
 #[derive(Debug, thiserror::Error)]
@@ -42,6 +42,9 @@ pub enum RunError {
     /// The catalogue that is built in.
     #[error("the built-in catalogue: {0}")]
     Catalog(String),
+    /// Where checkpoints are kept.
+    #[error("--state: {0}")]
+    State(String),
     /// The AWS configuration.
     #[error("AWS: {0}")]
     Aws(String),
@@ -56,11 +59,14 @@ impl From<kube::Error> for RunError {
     }
 }
 
-/// The three controllers before they run.
+/// The controllers before they run.
 struct Controllers {
     organizations: Prepared<OrganizationReconciler>,
     profiles: Prepared<ProfileReconciler>,
     sets: Prepared<GuardrailReconciler>,
+    exceptions: Prepared<ExceptionReconciler>,
+    attestations: Prepared<AttestationReconciler>,
+    catalogs: Prepared<CatalogReconciler>,
 }
 
 impl Controllers {
@@ -69,11 +75,36 @@ impl Controllers {
             organizations: Prepared::new(client.clone()),
             profiles: Prepared::new(client.clone()),
             sets: Prepared::new(client.clone()),
+            exceptions: Prepared::new(client.clone()),
+            attestations: Prepared::new(client.clone()),
+            catalogs: Prepared::new(client.clone()),
         }
     }
 
     fn stores(&self) -> Stores {
-        Stores { organizations: self.organizations.store(), profiles: self.profiles.store(), sets: self.sets.store() }
+        Stores {
+            organizations: self.organizations.store(),
+            profiles: self.profiles.store(),
+            sets: self.sets.store(),
+            exceptions: self.exceptions.store(),
+            attestations: self.attestations.store(),
+            catalogs: self.catalogs.store(),
+        }
+    }
+
+    /// Runs all of them until `cancel`.
+    async fn run(self, context: &Arc<Context>, cancel: &CancellationToken) {
+        let (context, cancel) = (|| Arc::clone(context), || cancel.child_token());
+        let organizations =
+            self.organizations.run(OrganizationReconciler, context(), triggers::organizations(&context()), cancel());
+        let profiles = self.profiles.run(ProfileReconciler, context(), triggers::profiles(&context()), cancel());
+        let sets = self.sets.run(GuardrailReconciler, context(), triggers::sets(&context()), cancel());
+        let exceptions =
+            self.exceptions.run(ExceptionReconciler, context(), triggers::exceptions(&context()), cancel());
+        let attestations =
+            self.attestations.run(AttestationReconciler, context(), triggers::attestations(&context()), cancel());
+        let catalogs = self.catalogs.run(CatalogReconciler, context(), stream::pending(), cancel());
+        tokio::join!(organizations, profiles, sets, exceptions, attestations, catalogs);
     }
 }
 
@@ -134,7 +165,7 @@ async fn connect(
             duration: settings.lease_duration,
         },
     );
-    let state = Arc::new(FolderStore::new(&settings.state));
+    let state = state_store(&settings.state, &*aws)?;
     let parts = Parts { aws: aws.clone(), state, clock: Arc::new(SystemClock), catalog: Arc::clone(&catalog) };
     let context = Context {
         events: Events::new(client.clone(), &settings.identity),
@@ -143,7 +174,10 @@ async fn connect(
         budget: Arc::new(Budget::new(settings.metrics_max_series)),
         tags_shown: !settings.metrics_account_tags.is_empty(),
         client,
-        catalog,
+        namespace: settings.namespace.clone(),
+        catalogs: Catalogs::new(catalog),
+        attestations: AttestationStandings::default(),
+        nudges: Nudges::default(),
         aws,
         feeds: Feeds::new(parts, cancel.child_token()),
         stores,
@@ -163,8 +197,17 @@ async fn connect(
         postures: Arc::clone(&context.postures),
         budget: Arc::clone(&context.budget),
         tags: settings.metrics_account_tags.clone(),
+        now: context.now,
     }));
     Ok(context)
+}
+
+/// A folder, or what a URL names.
+fn state_store(state: &str, aws: &dyn Aws) -> Result<Arc<dyn StateStore>, RunError> {
+    if state.contains("://") {
+        return aws.state_store(state).map_err(|error| RunError::State(error.to_string()));
+    }
+    Ok(Arc::new(FolderStore::new(state)))
 }
 
 fn aws_settings(settings: &Settings) -> soc2_aws::Settings {
@@ -193,54 +236,13 @@ async fn work(
         let (postures, cancel) = (Arc::clone(&context.postures), cancel.child_token());
         async move { postures.run(cancel).await }
     });
-    let organizations = controllers.organizations.run(
-        OrganizationReconciler,
-        Arc::clone(&context),
-        triggers(&context, |_, name| vec![ObjectRef::new(name)]),
-        cancel.child_token(),
-    );
-    let profiles = controllers.profiles.run(
-        ProfileReconciler,
-        Arc::clone(&context),
-        triggers(&context, |stores, name| {
-            stores.profiles_of(name).iter().map(|found| ObjectRef::new(&found.name_any())).collect()
-        }),
-        cancel.child_token(),
-    );
-    let sets = controllers.sets.run(
-        GuardrailReconciler,
-        Arc::clone(&context),
-        triggers(&context, |stores, name| {
-            stores.sets_of(name).iter().map(|found| ObjectRef::new(&found.name_any())).collect()
-        }),
-        cancel.child_token(),
-    );
     let watching = upkeep::watch_postures(Arc::clone(&context));
     let result = tokio::select! {
-        () = async { tokio::join!(organizations, profiles, sets); } => Ok(()),
+        () = controllers.run(&context, cancel) => Ok(()),
         () = upkeep::housekeeping(&context, readiness) => Ok(()),
         () = watching => Ok(()),
         other = upkeep::lost(&context.lease) => Err(RunError::LostLeadership(other)),
     };
     writer.abort();
     result
-}
-
-/// Objects to look at again when an organization is touched.
-fn triggers<K>(
-    context: &Arc<Context>,
-    objects: impl Fn(&Stores, &str) -> Vec<ObjectRef<DeserializeGuard<K>>> + Send + 'static,
-) -> impl Stream<Item = ObjectRef<DeserializeGuard<K>>> + Send + 'static
-where
-    K: kube::Resource<DynamicType = ()> + Send + 'static,
-{
-    let stores = context.stores.clone();
-    BroadcastStream::new(context.feeds.subscribe()).flat_map(move |touched| {
-        let found = match touched {
-            Ok(name) => objects(&stores, &name),
-            // Too many at once to keep apart: look at everything.
-            Err(_) => stores.all_organizations().iter().flat_map(|found| objects(&stores, &found.name_any())).collect(),
-        };
-        stream::iter(found)
-    })
 }

@@ -9,12 +9,15 @@ use kube::runtime::reflector::{ObjectRef, Store};
 use kube::{Client, Resource, ResourceExt};
 use soc2_aws::Aws;
 use soc2_catalog::Catalog;
-use soc2_crds::{AwsOrganization, ComplianceProfile, GuardrailSet};
+use soc2_crds::{
+    AwsOrganization, ComplianceException, ComplianceProfile, ControlAttestation, ControlCatalog, GuardrailSet,
+};
 
 use crate::feeds::Feeds;
 use crate::kubernetes::events::Events;
 use crate::lease::LeaseHolder;
 use crate::metrics::{Budget, ReconcileMetrics};
+use crate::owners::{AttestationStandings, CatalogTrouble, Catalogs, Nudges};
 use crate::postures::PostureWriter;
 use crate::profile::Working;
 use crate::published::Published;
@@ -23,8 +26,14 @@ use crate::published::Published;
 pub struct Context {
     /// Kubernetes.
     pub client: Client,
-    /// The built-in catalogue.
-    pub catalog: Arc<Catalog>,
+    /// The operator's own namespace.
+    pub namespace: String,
+    /// The catalogues.
+    pub catalogs: Catalogs,
+    /// How attestations stand.
+    pub attestations: AttestationStandings,
+    /// What has to be looked at again.
+    pub nudges: Nudges,
     /// AWS.
     pub aws: Arc<dyn Aws>,
     /// One feed per organization.
@@ -51,13 +60,21 @@ pub struct Context {
     pub metrics: ReconcileMetrics,
     /// The clock.
     pub now: fn() -> Timestamp,
-    /// Generations that were seen, to tell others of a changed spec once.
-    pub generations: Mutex<BTreeMap<String, i64>>,
+    /// UID and generation of what was seen, by kind, namespace and name, to tell others of a changed spec once.
+    pub generations: Mutex<BTreeMap<Key, (String, i64)>>,
     /// Profiles of which every posture has to be compared again, because somebody deleted one.
     pub rewrite: Mutex<BTreeSet<String>>,
 }
 
 impl Context {
+    /// The catalogue of a profile.
+    ///
+    /// # Errors
+    /// When there is no such catalogue, or something is wrong with it.
+    pub fn catalog_of(&self, profile: &ComplianceProfile) -> Result<Arc<Catalog>, CatalogTrouble> {
+        self.catalogs.of_profile(profile, |name| self.stores.catalogs.get(&ObjectRef::new(name)))
+    }
+
     /// Has all postures of a profile compared with what stands, and the profile looked at. Gives whether there is such a
     /// profile: the postures of one that is gone go with it.
     pub fn rewrite(&self, profile: &str) -> bool {
@@ -79,11 +96,26 @@ impl Context {
     }
 
     /// Whether this is the first time that this generation of an object is seen.
-    pub fn is_new_generation<K: Resource>(&self, object: &K) -> bool {
+    pub fn is_new_generation<K: Resource<DynamicType = ()>>(&self, object: &K) -> bool {
         let Some(uid) = object.uid() else { return false };
-        let generation = object.meta().generation.unwrap_or_default();
-        self.generations.lock().is_ok_and(|mut seen| seen.insert(uid, generation) != Some(generation))
+        let seen = (uid, object.meta().generation.unwrap_or_default());
+        let key = key::<K>(object.namespace().as_deref(), &object.name_any());
+        self.generations.lock().is_ok_and(|mut known| known.insert(key, seen.clone()) != Some(seen))
     }
+
+    /// Forgets an object that is gone.
+    pub fn forget<K: Resource<DynamicType = ()>>(&self, namespace: Option<&str>, name: &str) {
+        if let Ok(mut known) = self.generations.lock() {
+            known.remove(&key::<K>(namespace, name));
+        }
+    }
+}
+
+/// Kind, namespace and name.
+type Key = (String, String, String);
+
+fn key<K: Resource<DynamicType = ()>>(namespace: Option<&str>, name: &str) -> Key {
+    (K::kind(&()).into_owned(), namespace.unwrap_or_default().to_owned(), name.to_owned())
 }
 
 /// The stores of the watched kinds.
@@ -95,9 +127,29 @@ pub struct Stores {
     pub profiles: Store<DeserializeGuard<ComplianceProfile>>,
     /// Guardrail sets.
     pub sets: Store<DeserializeGuard<GuardrailSet>>,
+    /// Exceptions.
+    pub exceptions: Store<DeserializeGuard<ComplianceException>>,
+    /// Attestations.
+    pub attestations: Store<DeserializeGuard<ControlAttestation>>,
+    /// Catalogues.
+    pub catalogs: Store<DeserializeGuard<ControlCatalog>>,
 }
 
 impl Stores {
+    /// Waits until every store has what there is.
+    pub async fn ready(&self) {
+        let Self { organizations, profiles, sets, exceptions, attestations, catalogs } = self;
+        // One that is never filled ends with the process.
+        let _ = tokio::join!(
+            organizations.wait_until_ready(),
+            profiles.wait_until_ready(),
+            sets.wait_until_ready(),
+            exceptions.wait_until_ready(),
+            attestations.wait_until_ready(),
+            catalogs.wait_until_ready()
+        );
+    }
+
     /// An organization that can be read.
     #[must_use]
     pub fn organization(&self, name: &str) -> Option<AwsOrganization> {
@@ -133,6 +185,15 @@ impl Stores {
             .collect();
         found.sort_by_key(ResourceExt::name_any);
         found
+    }
+
+    /// Profiles of an organization that can be read, where they are: none is copied.
+    #[must_use]
+    pub fn guarded_profiles_of(&self, organization: &str) -> Vec<Arc<DeserializeGuard<ComplianceProfile>>> {
+        let of_organization = |guard: &Arc<DeserializeGuard<ComplianceProfile>>| {
+            guard.0.as_ref().is_ok_and(|profile| profile.spec.organization_ref.name == organization)
+        };
+        self.profiles.state().into_iter().filter(of_organization).collect()
     }
 
     /// Guardrail sets of an organization that can be read and are not being deleted, in order of name.

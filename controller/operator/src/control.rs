@@ -6,9 +6,10 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use futures::{Stream, StreamExt};
+use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::api::{Api, Patch, PatchParams};
-use kube::core::{ClusterResourceScope, DeserializeGuard};
+use kube::core::DeserializeGuard;
 use kube::runtime::controller::{Action, Config, Controller, Error as ControllerError};
 use kube::runtime::reflector::{ObjectRef, Store};
 use kube::runtime::watcher;
@@ -20,20 +21,17 @@ use tokio_util::sync::CancellationToken;
 use crate::context::Context;
 use crate::error::Error;
 use crate::kubernetes::conditions::{Fact, merge};
+use crate::kubernetes::status::objects_of;
 
+/// How long a reconcile waits for what comes with its cause.
+pub const DEBOUNCE: Duration = Duration::from_millis(200);
 /// A reconcile may wait for the API server, but not for ever.
 const LIMIT: Duration = Duration::from_mins(2);
 
 /// How one kind is reconciled.
 pub trait Reconciler: Send + Sync + 'static {
     /// The kind.
-    type Kind: Resource<DynamicType = (), Scope = ClusterResourceScope>
-        + Clone
-        + std::fmt::Debug
-        + DeserializeOwned
-        + Send
-        + Sync
-        + 'static;
+    type Kind: Resource<DynamicType = ()> + Clone + std::fmt::Debug + DeserializeOwned + Send + Sync + 'static;
     /// Its name in logs and metrics.
     const KIND: &'static str;
     /// Field manager that says so when an object cannot be understood.
@@ -59,7 +57,7 @@ impl<R: Reconciler> Prepared<R> {
         let config = watcher::Config::default().any_semantic();
         let controller = Controller::new(Api::<DeserializeGuard<R::Kind>>::all(client), config)
             // Bursts (a feed's change and the status write that follows) become one reconcile.
-            .with_config(Config::default().concurrency(2).debounce(Duration::from_millis(200)));
+            .with_config(Config::default().concurrency(2).debounce(DEBOUNCE));
         Self { controller }
     }
 
@@ -85,7 +83,7 @@ impl<R: Reconciler> Prepared<R> {
                 let (reconciler, failures) = (Arc::clone(&reconciler), Arc::clone(&failures));
                 async move { once(&*reconciler, &guard, &context, &failures).await }
             },
-            move |guard, _error, _context| Action::requeue(on_error.backoff(&guard.name_any())),
+            move |guard, _error, _context| Action::requeue(on_error.backoff(&key(&*guard))),
             context,
         );
         stream
@@ -108,8 +106,9 @@ async fn once<R: Reconciler>(
     context: &Context,
     failures: &Failures,
 ) -> Result<Action, Error> {
+    // What is not there yet must not look as if it were not there: an exception that is not read yet would not waive.
+    context.stores.ready().await;
     let started = Instant::now();
-    let name = guard.name_any();
     let result = match &guard.0 {
         Ok(object) => {
             let work = reconciler.reconcile(context, Arc::new(object.clone()));
@@ -120,7 +119,7 @@ async fn once<R: Reconciler>(
     let outcome = result.as_ref().map_or_else(Error::outcome, |_| "ok");
     context.metrics.observe(R::KIND, outcome, started.elapsed());
     if result.is_ok() {
-        failures.forget(&name);
+        failures.forget(&key(guard));
     }
     result
 }
@@ -135,8 +134,7 @@ async fn report_invalid<R: Reconciler>(
     let message = format!("this version of the operator cannot read the object: {error}; correct the field");
     tracing::warn!(kind = R::KIND, name = %name, error, "invalid object");
     let facts = [Fact::no("Ready", "InvalidObject", message.clone()), Fact::yes("Stalled", "InvalidObject", message)];
-    let api: Api<kube::core::DynamicObject> =
-        Api::all_with(context.client.clone(), &kube::api::ApiResource::erase::<R::Kind>(&()));
+    let api = objects_of::<R::Kind>(&context.client, guard);
     let live = api.get(&name).await?;
     let previous = live.data["status"]["conditions"].clone();
     let previous: Vec<Condition> = serde_json::from_value(previous).unwrap_or_default();
@@ -150,6 +148,11 @@ async fn report_invalid<R: Reconciler>(
     });
     api.patch_status(&name, &PatchParams::apply(R::MANAGER).force(), &Patch::Apply(&body)).await?;
     Ok(Action::await_change())
+}
+
+/// Namespace and name.
+fn key(object: &impl ResourceExt) -> String {
+    format!("{}/{}", object.namespace().unwrap_or_default(), object.name_any())
 }
 
 /// Failures in a row, by object, for an exponential backoff.
@@ -178,4 +181,28 @@ impl Failures {
 #[must_use]
 pub fn jittered(interval: Duration) -> Duration {
     interval.mul_f64(rand::random_range(0.9..1.1))
+}
+
+/// How long until `moment`, so that what is reconciled then is reconciled at its second: the wait of every reconcile for
+/// others is part of it.
+#[must_use]
+pub fn until(moment: Timestamp, now: Timestamp) -> Duration {
+    // Timers count milliseconds; one too early would find nothing to do.
+    const ROUNDING: Duration = Duration::from_millis(2);
+    let rest = Duration::try_from(moment.duration_since(now)).unwrap_or_default();
+    rest.saturating_sub(DEBOUNCE) + ROUNDING
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reconcile_runs_at_the_very_moment_at_which_something_changes() {
+        let now: Timestamp = "2026-11-22T12:00:00.900Z".parse().unwrap();
+        let at = |text: &str| until(text.parse().unwrap(), now) + DEBOUNCE;
+        assert_eq!(at("2026-11-22T12:00:02Z"), Duration::from_millis(1102));
+        assert_eq!(at("2026-11-22T12:00:01Z"), DEBOUNCE + Duration::from_millis(2), "as soon as it can be");
+        assert_eq!(at("2026-11-22T12:00:00Z"), DEBOUNCE + Duration::from_millis(2), "it was due before");
+    }
 }

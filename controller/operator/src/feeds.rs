@@ -2,18 +2,24 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use jiff::Timestamp;
 use kube::{Resource, ResourceExt};
 use soc2_crds::AwsOrganization;
 use soc2_feed::{Accounts, Change, Feed, FeedConfig, FeedFacts, FeedHandle, Parts, WorldHandle};
 use tokio::sync::broadcast;
+use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use crate::guardrail::Overlay;
 
 /// Changes remembered for profiles that have not looked yet; who is further behind assesses everything.
 const REMEMBERED: usize = 64;
+
+/// Objects are touched at most so often because of changes in their world. Twice the time that a controller waits for a burst
+/// to end: a queue that tells of something all the time would put each reconcile off for ever.
+const TOUCH: Duration = Duration::from_millis(400);
 
 /// All feeds.
 pub struct Feeds {
@@ -106,15 +112,21 @@ impl Feeds {
         let mut subscription = feed.world().subscribe();
         let (touched, name) = (self.touched.clone(), name.to_owned());
         tokio::spawn(async move {
-            while let Some(change) = subscription.next().await {
-                {
-                    let mut remembered = changes.lock().unwrap_or_else(PoisonError::into_inner);
-                    remembered.push_back(change);
-                    while remembered.len() > REMEMBERED {
-                        remembered.pop_front();
+            let mut pending: Option<Change> = None;
+            let mut next = Instant::now();
+            loop {
+                tokio::select! {
+                    change = subscription.next() => match change {
+                        Some(change) => pending.get_or_insert_default().merge(change),
+                        None => return,
+                    },
+                    // The first of many at once, the rest together.
+                    () = sleep_until(next), if pending.is_some() => {
+                        remember(&changes, pending.take().unwrap_or_default());
+                        let _ = touched.send(name.clone());
+                        next = Instant::now() + TOUCH;
                     }
                 }
-                let _ = touched.send(name.clone());
             }
         });
     }
@@ -216,5 +228,14 @@ impl Feeds {
     fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, Running>> {
         // A panic elsewhere left whole values behind; going on is safe.
         self.running.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Remembers a change for those who have not looked yet.
+fn remember(changes: &Mutex<VecDeque<Change>>, change: Change) {
+    let mut remembered = changes.lock().unwrap_or_else(PoisonError::into_inner);
+    remembered.push_back(change);
+    while remembered.len() > REMEMBERED {
+        remembered.pop_front();
     }
 }

@@ -16,6 +16,7 @@ pub mod lease;
 pub mod logging;
 pub mod metrics;
 pub mod organization;
+pub mod owners;
 pub mod postures;
 pub mod profile;
 pub mod published;
@@ -23,6 +24,7 @@ mod reasons;
 mod select;
 pub mod settings;
 mod startup;
+mod triggers;
 mod upkeep;
 
 /// Annotation by which a person asks for a reconcile now; echoed in `status.lastHandledReconcileAt`.

@@ -31,7 +31,7 @@ async fn run(settings: Settings) -> ExitCode {
     let stop = CancellationToken::new();
     tokio::spawn(on_signal(stop.clone()));
     tracing::info!(version = env!("CARGO_PKG_VERSION"), identity = %settings.identity, "soc2-operator starts");
-    match app::run(settings, stop).await {
+    match Box::pin(app::run(settings, stop)).await {
         Ok(()) => {
             tracing::info!("stopped");
             ExitCode::SUCCESS

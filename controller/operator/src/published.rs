@@ -3,12 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use soc2_crds::MetricsDetail;
-use soc2_posture::assess::{AccountSeries, ProfileMetrics};
+use jiff::Timestamp;
+use soc2_crds::{ActivityStatus, MetricsDetail};
+use soc2_posture::assess::{AccountSeries, ObjectiveFact, ProfileMetrics};
 
 use crate::assessed::Current;
 use crate::guardrail::SetSnapshot;
 use crate::metrics::{Demand, Level, sums_series};
+use crate::owners::ExceptionsOf;
 
 /// What was found last.
 #[derive(Debug, Default)]
@@ -18,11 +20,20 @@ pub struct Published {
 
 #[derive(Debug, Default)]
 struct Inner {
-    profiles: BTreeMap<String, Arc<ProfileSnapshot>>,
+    profiles: BTreeMap<String, Conclusion>,
     sets: BTreeMap<String, SetSnapshot>,
     organizations: BTreeMap<String, OrganizationSnapshot>,
     /// How far each profile's metrics may go, as its condition last said.
     levels: BTreeMap<String, Level>,
+}
+
+/// What came of looking at a profile.
+#[derive(Clone, Debug)]
+pub enum Conclusion {
+    /// It was assessed.
+    Assessed(Arc<ProfileSnapshot>),
+    /// It cannot be.
+    NotAssessed,
 }
 
 /// A profile as it was assessed last.
@@ -38,6 +49,14 @@ pub struct ProfileSnapshot {
     pub series: AccountSeries,
     /// How each account stands.
     pub assessment: Current,
+    /// When it was assessed.
+    pub assessed_at: Timestamp,
+    /// What was found about exceptions.
+    pub exceptions: ExceptionsOf,
+    /// What people answer for.
+    pub activities: Vec<ActivityStatus>,
+    /// What is to be reached.
+    pub objectives: Vec<ObjectiveFact>,
 }
 
 impl ProfileSnapshot {
@@ -73,12 +92,22 @@ pub struct OrganizationSnapshot {
 impl Published {
     /// A profile was assessed. Gives what stood before.
     pub fn profile(&self, name: &str, snapshot: Arc<ProfileSnapshot>) -> Option<Arc<ProfileSnapshot>> {
-        self.lock().profiles.insert(name.to_owned(), snapshot)
+        assessed(self.lock().profiles.insert(name.to_owned(), Conclusion::Assessed(snapshot)))
     }
 
-    /// A profile has no assessment now.
-    pub fn no_profile(&self, name: &str) {
-        self.lock().profiles.remove(name);
+    /// A profile cannot be assessed; or it is not known yet whether it can.
+    pub fn no_profile(&self, name: &str, conclusion: Option<Conclusion>) {
+        let profiles = &mut self.lock().profiles;
+        match conclusion {
+            Some(conclusion) => drop(profiles.insert(name.to_owned(), conclusion)),
+            None => drop(profiles.remove(name)),
+        }
+    }
+
+    /// What came of looking at a profile; `None`: nobody has, or what a former process found stands.
+    #[must_use]
+    pub fn conclusion(&self, name: &str) -> Option<Conclusion> {
+        self.lock().profiles.get(name).cloned()
     }
 
     /// How far each profile's metrics may go now. Gives the profiles for which that is news.
@@ -106,18 +135,28 @@ impl Published {
         self.lock().organizations.get(name).cloned().unwrap_or_default()
     }
 
-    /// Forgets objects that are gone.
-    pub fn retain(&self, profiles: &BTreeSet<String>, sets: &BTreeSet<String>, organizations: &BTreeSet<String>) {
+    /// Forgets objects that are gone. Gives the organizations of profiles that are.
+    pub fn retain(
+        &self,
+        profiles: &BTreeSet<String>,
+        sets: &BTreeSet<String>,
+        organizations: &BTreeSet<String>,
+    ) -> BTreeSet<String> {
         let mut inner = self.lock();
-        inner.profiles.retain(|name, _| profiles.contains(name));
+        let gone = inner.profiles.extract_if(.., |name, _| !profiles.contains(name));
+        let gone = gone.filter_map(|(_, conclusion)| assessed(Some(conclusion)));
+        let gone = gone.map(|snapshot| snapshot.organization.clone()).collect();
         inner.sets.retain(|name, _| sets.contains(name));
         inner.organizations.retain(|name, _| organizations.contains(name));
+        gone
     }
 
-    /// All profiles.
+    /// All profiles that were assessed.
     #[must_use]
     pub fn profiles(&self) -> Vec<(String, Arc<ProfileSnapshot>)> {
-        self.lock().profiles.iter().map(|(name, snapshot)| (name.clone(), Arc::clone(snapshot))).collect()
+        let inner = self.lock();
+        let profiles = inner.profiles.iter();
+        profiles.filter_map(|(name, found)| Some((name.clone(), assessed(Some(found.clone()))?))).collect()
     }
 
     /// All sets.
@@ -135,5 +174,12 @@ impl Published {
     fn lock(&self) -> std::sync::MutexGuard<'_, Inner> {
         // Whole values are swapped; a panic elsewhere leaves nothing half done.
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn assessed(conclusion: Option<Conclusion>) -> Option<Arc<ProfileSnapshot>> {
+    match conclusion {
+        Some(Conclusion::Assessed(snapshot)) => Some(snapshot),
+        Some(Conclusion::NotAssessed) | None => None,
     }
 }

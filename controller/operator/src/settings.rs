@@ -1,7 +1,6 @@
 //! Flags of the daemon. Each is also an environment variable; `--help` teaches them.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -38,9 +37,10 @@ pub struct Settings {
     #[arg(long, env = "SOC2_LISTEN", default_value = "0.0.0.0:8080", value_name = "ADDRESS")]
     pub listen: SocketAddr,
 
-    /// Folder of the checkpoints, from which a restart goes on without reading everything again.
-    #[arg(long, env = "SOC2_STATE", default_value = "/var/lib/soc2-operator", value_name = "FOLDER")]
-    pub state: PathBuf,
+    /// Where checkpoints are kept, from which a restart goes on without reading everything again: a folder, or an object store
+    /// such as `s3://bucket/prefix`, which is read and written with the operator's own credentials.
+    #[arg(long, env = "SOC2_STATE", default_value = "/var/lib/soc2-operator", value_name = "FOLDER|URL")]
+    pub state: String,
 
     /// Namespace of the Lease.
     #[arg(long, env = "SOC2_NAMESPACE", default_value = "soc2-operator", value_name = "NAME")]

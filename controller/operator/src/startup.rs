@@ -1,10 +1,14 @@
 //! What has to be there before work begins: the CRDs, the lead, the memory of what was published.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::Duration;
 
-use kube::Client;
-use soc2_crds::AccountPostureSpec;
+use kube::api::ListParams;
+use kube::core::DeserializeGuard;
+use kube::{Api, Client, ResourceExt};
+use soc2_catalog::Catalog;
+use soc2_crds::{AccountPostureSpec, ComplianceProfile, ControlCatalog};
 use soc2_posture::Memory;
 use soc2_posture::ids::AccountId;
 
@@ -15,7 +19,15 @@ use crate::lease::{Leadership, LeaseHolder};
 
 /// Waits until the API server serves our kinds.
 pub async fn wait_for_crds(client: &Client, readiness: &Readiness) {
-    const KINDS: [&str; 4] = ["awsorganizations", "complianceprofiles", "guardrailsets", "accountpostures"];
+    const KINDS: [&str; 7] = [
+        "awsorganizations",
+        "complianceprofiles",
+        "guardrailsets",
+        "accountpostures",
+        "complianceexceptions",
+        "controlattestations",
+        "controlcatalogs",
+    ];
     loop {
         let missing = match client.list_api_group_resources("soc2-operator.dev/v1alpha1").await {
             Ok(list) => {
@@ -58,16 +70,34 @@ pub async fn wait_for_lead(lease: &LeaseHolder, readiness: &Readiness) {
     }
 }
 
-/// What the published postures say of the past.
+/// What the published postures say of the past, by profile.
 ///
 /// # Errors
 /// Of the API server.
 pub async fn load_postures(context: &Context) -> Result<BTreeMap<String, Memory>, RunError> {
+    let catalogs = catalogs_of_profiles(context).await?;
+    let builtin = context.catalogs.builtin();
     let mut found: BTreeMap<String, Memory> = BTreeMap::new();
     let visit = |profile: &str, account: AccountId, content: &AccountPostureSpec| {
+        let catalog = catalogs.get(profile).unwrap_or(builtin);
         // Page by page: all of them at once would take more memory than everything else.
-        found.entry(profile.to_owned()).or_default().remember(&context.catalog, account, content);
+        found.entry(profile.to_owned()).or_default().remember(catalog, account, content);
     };
     context.postures.load(visit).await?;
     Ok(found)
+}
+
+/// The catalogue with which each profile was assessed: numbers of controls are a catalogue's own.
+async fn catalogs_of_profiles(context: &Context) -> Result<BTreeMap<String, Arc<Catalog>>, RunError> {
+    let all = ListParams::default();
+    let objects: Api<DeserializeGuard<ControlCatalog>> = Api::all(context.client.clone());
+    let profiles: Api<DeserializeGuard<ComplianceProfile>> = Api::all(context.client.clone());
+    let objects: BTreeMap<String, Arc<DeserializeGuard<ControlCatalog>>> =
+        objects.list(&all).await?.items.into_iter().map(|guard| (guard.name_any(), Arc::new(guard))).collect();
+    let profiles = profiles.list(&all).await?.items.into_iter().filter_map(|guard| guard.0.ok());
+    let catalog = |profile: ComplianceProfile| {
+        let found = context.catalogs.of_profile(&profile, |name| objects.get(name).map(Arc::clone));
+        Some((profile.name_any(), found.ok()?))
+    };
+    Ok(profiles.filter_map(catalog).collect())
 }

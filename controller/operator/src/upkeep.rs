@@ -7,14 +7,15 @@ use std::time::Duration;
 use futures::StreamExt;
 use kube::api::PartialObjectMeta;
 use kube::core::DeserializeGuard;
-use kube::runtime::reflector::Store;
+use kube::runtime::reflector::{ObjectRef, Store};
 use kube::runtime::{WatchStreamExt, watcher};
 use kube::{Api, Resource, ResourceExt};
-use soc2_crds::AccountPosture;
+use soc2_crds::{AccountPosture, ComplianceException, ControlAttestation};
 
-use crate::context::Context;
+use crate::context::{Context, Stores};
 use crate::http::Readiness;
 use crate::lease::{Leadership, LeaseHolder};
+use crate::owners::{Gone, Nudge, tell};
 
 /// How often objects that are gone are forgotten.
 const HOUSEKEEPING: Duration = Duration::from_secs(2);
@@ -54,14 +55,7 @@ pub async fn watch_postures(context: Arc<Context>) {
 /// Forgets what is gone, and says when the stores are filled.
 pub async fn housekeeping(context: &Context, readiness: &Readiness) {
     let stores = &context.stores;
-    let synced = async {
-        tokio::join!(
-            stores.organizations.wait_until_ready(),
-            stores.profiles.wait_until_ready(),
-            stores.sets.wait_until_ready()
-        )
-    };
-    let _ = synced.await;
+    stores.ready().await;
     readiness.there("stores");
     let mut ticks = tokio::time::interval(HOUSEKEEPING);
     loop {
@@ -74,8 +68,30 @@ pub async fn housekeeping(context: &Context, readiness: &Readiness) {
                 context.feeds.touch(&name);
             }
         }
-        context.published.retain(&profiles, &sets, &organizations);
+        for organization in context.published.retain(&profiles, &sets, &organizations) {
+            // What a profile waived it waives no more.
+            context.nudges.send(Nudge::ExceptionsOf(organization));
+        }
         context.working.retain(&profiles);
+        tell_of_the_gone(context);
+    }
+}
+
+/// Tells profiles of what owners deleted. A watch that was interrupted tells nobody, so the stores are asked.
+fn tell_of_the_gone(context: &Context) {
+    let Stores { exceptions, attestations, catalogs, .. } = &context.stores;
+    let exists = |namespace: &str, name: &str| exceptions.get(&ObjectRef::new(name).within(namespace)).is_some();
+    for Gone { namespace, name, organization } in context.nudges.gone::<ComplianceException>(exists) {
+        context.forget::<ComplianceException>(Some(&namespace), &name);
+        context.nudges.send(Nudge::ProfilesOf(organization));
+    }
+    let exists = |namespace: &str, name: &str| attestations.get(&ObjectRef::new(name).within(namespace)).is_some();
+    for Gone { namespace, name, organization } in context.nudges.gone::<ControlAttestation>(exists) {
+        context.forget::<ControlAttestation>(Some(&namespace), &name);
+        tell(context, &organization);
+    }
+    for name in context.catalogs.retain(&names(catalogs)) {
+        context.nudges.send(Nudge::ProfilesWith(name));
     }
 }
 

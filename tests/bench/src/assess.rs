@@ -8,6 +8,7 @@ use anyhow::{Context, Result};
 use jiff::Timestamp;
 use soc2_catalog::{Catalog, Control, StandardCode};
 use soc2_crds::{AwsOrganizationSpec, ComplianceProfileSpec};
+use soc2_posture::assess::Owners;
 use soc2_posture::finding::Finding;
 use soc2_posture::ids::AccountId;
 use soc2_posture::organization::{Account, AccountState, Organization, Unit};
@@ -47,7 +48,14 @@ pub fn run(out: &mut Figures<'_>) -> Result<()> {
 fn one(out: &mut Figures<'_>, size: usize) -> Result<f64> {
     let catalog = Catalog::builtin()?;
     let (profile, organization, protection) = (profile()?, AwsOrganizationSpec::default(), BTreeMap::new());
-    let desired = Desired { profile: &profile, catalog, organization: &organization, protection: &protection };
+    let desired = Desired {
+        profile: &profile,
+        catalog,
+        organization: &organization,
+        protection: &protection,
+        owners: Owners::default(),
+        acknowledged_targets: None,
+    };
     let now = Timestamp::from_second(NOW)?;
 
     let (world, taken_in) = world(catalog, size, now)?;

@@ -2,6 +2,7 @@
 
 pub mod asff;
 pub mod assess;
+pub mod events;
 pub mod quiet;
 pub mod scale;
 pub mod scrape;

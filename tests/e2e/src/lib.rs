@@ -5,6 +5,7 @@
 
 pub mod binaries;
 pub mod demo;
+pub mod objects;
 pub mod openmetrics;
 pub mod operator;
 pub mod prometheus;

@@ -20,7 +20,7 @@ pub struct OperatorOptions {
     pub aws: String,
     /// Access key that the pod would have.
     pub access_key: String,
-    /// Folder of the checkpoints.
+    /// Folder of the checkpoints, or the URL of an object store.
     pub state: PathBuf,
     /// Folder of the log.
     pub logs: PathBuf,
@@ -28,6 +28,8 @@ pub struct OperatorOptions {
     pub identity: String,
     /// Further flags of `run`.
     pub flags: Vec<String>,
+    /// Further environment variables.
+    pub env: Vec<(String, String)>,
 }
 
 /// A running `soc2-operator`; it ends with this value, and with the process that holds it.
@@ -186,6 +188,7 @@ fn command(options: &OperatorOptions) -> Result<Command> {
         .env("AWS_SECRET_ACCESS_KEY", "not-checked-by-the-sandbox")
         .env("AWS_REGION", "us-east-1")
         .env("AWS_EC2_METADATA_DISABLED", "true")
+        .envs(options.env.iter().map(|(name, value)| (name, value)))
         .env_remove("AWS_PROFILE")
         .env_remove("AWS_SESSION_TOKEN");
     if let Ok(filter) = std::env::var("SOC2_TEST_LOG") {

@@ -1,5 +1,6 @@
 //! Everything together: the control plane with our CRDs and RBAC, the sandbox, the operator.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail, ensure};
@@ -64,6 +65,7 @@ impl Stand {
             logs: self.dir.path().join("logs"),
             identity: "operator-0".to_owned(),
             flags: Vec::new(),
+            env: Vec::new(),
         }
     }
 
@@ -105,12 +107,13 @@ impl Stand {
         Ok(())
     }
 
-    /// An object as JSON, by kubectl.
+    /// An object as JSON, by kubectl. `place` is its name, or its namespace and name with a `/` between them.
     ///
     /// # Errors
     /// When it is not there.
-    pub async fn get(&self, kind: &str, name: &str) -> Result<Value> {
-        let output = self.plane.kubectl(["get", kind, name, "-o", "json"]).await?;
+    pub async fn get(&self, kind: &str, place: &str) -> Result<Value> {
+        let (namespace, name) = place.split_once('/').unwrap_or(("default", place));
+        let output = self.plane.kubectl(["get", kind, name, "-n", namespace, "-o", "json"]).await?;
         ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         Ok(serde_json::from_slice(&output.stdout)?)
     }
@@ -135,6 +138,46 @@ impl Stand {
         ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         let list: Value = serde_json::from_slice(&output.stdout)?;
         Ok(list["items"].as_array().cloned().unwrap_or_default())
+    }
+
+    /// Waits until there is an event about an object; `place` is as in [`Self::get`].
+    ///
+    /// # Errors
+    /// When there never is; the error shows the reasons of those that there are.
+    pub async fn event(&self, place: &str, reason: &str) -> Result<()> {
+        let (namespace, name) = place.split_once('/').unwrap_or(("default", place));
+        eventually(&format!("an event {reason} of {place}"), || async {
+            let text = self.kubectl(&["get", "events", "-n", namespace, "-o", "json"]).await?;
+            let list: Value = serde_json::from_str(&text)?;
+            let events = list["items"].as_array().cloned().unwrap_or_default();
+            let of_object = events.iter().filter(|event| event["involvedObject"]["name"] == name);
+            let reasons: Vec<&str> = of_object.filter_map(|event| event["reason"].as_str()).collect();
+            ensure!(reasons.contains(&reason), "{reasons:?}");
+            Ok(())
+        })
+        .await
+    }
+
+    /// Waits until the postures do not change any more; gives each one's version by name.
+    ///
+    /// # Errors
+    /// When they never settle.
+    pub async fn settled_postures(&self) -> Result<BTreeMap<String, String>> {
+        let versions = async || -> Result<BTreeMap<String, String>> {
+            let metadata = |posture: &Value| {
+                let metadata = &posture["metadata"];
+                (metadata["name"].as_str().unwrap_or_default().to_owned(), metadata["resourceVersion"].to_string())
+            };
+            Ok(self.list("apos").await?.iter().map(metadata).collect())
+        };
+        eventually("the postures to settle", || async {
+            let first = versions().await?;
+            // Longer than an interval of the sample's organization.
+            tokio::time::sleep(std::time::Duration::from_secs(7)).await;
+            ensure!(first == versions().await?, "still changing");
+            Ok(first)
+        })
+        .await
     }
 
     /// What kubectl prints.

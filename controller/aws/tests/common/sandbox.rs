@@ -25,10 +25,13 @@ roles:
 - {arn: "arn:aws:iam::111111111111:role/soc2-read", externalId: acme-7, trusts: ["arn:aws:iam::111111111111:user/pod"], allow: ["organizations:Describe*", "organizations:List*"]}
 - {arn: "arn:aws:iam::111111111111:role/soc2-write", externalId: acme-7, trusts: ["arn:aws:iam::111111111111:user/pod"], allow: ["organizations:*"]}
 - {arn: "arn:aws:iam::222222222222:role/soc2-read", externalId: acme-7, trusts: ["arn:aws:iam::111111111111:user/pod"], allow: ["securityhub:Describe*", "securityhub:Get*", "securityhub:List*"]}
+- {arn: "arn:aws:iam::222222222222:role/soc2-events", externalId: acme-7, trusts: ["arn:aws:iam::111111111111:user/pod"], allow: ["sqs:ReceiveMessage", "sqs:DeleteMessage"]}
 - {arn: "arn:aws:iam::111111111111:role/half", trusts: ["*"], allow: ["organizations:DescribeOrganization", "organizations:ListRoots"]}
 - {arn: "arn:aws:iam::333333333333:role/member", trusts: ["*"]}
 credentials:
 - {accessKeyId: AKIASANDBOXOPERATOR0, principal: "arn:aws:iam::111111111111:user/pod", account: 111111111111, allow: ["sts:AssumeRole", "sts:GetCallerIdentity"]}
+queues:
+- {name: soc2, account: 222222222222, region: eu-west-1, visibilityTimeoutSeconds: 30}
 securityHub:
   administrator: 222222222222
   aggregator: {homeRegion: eu-west-1, linkingMode: SPECIFIED_REGIONS, regions: [us-east-1]}

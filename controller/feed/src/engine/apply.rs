@@ -16,6 +16,7 @@ use tokio::time::Instant;
 use super::Engine;
 use super::signals::SignalsDone;
 use super::start::Job;
+use crate::events::Outcome;
 use crate::facts::{Reading, SweepFacts};
 use crate::handle::{Accounts, Change};
 use crate::lane::{Lane, Order};
@@ -37,6 +38,8 @@ pub(super) enum Done {
     Associations(bool, Vec<Answer>),
     Poll { key: LaneKey, lane: u64, started_at: Timestamp, polled: Polled },
     Signals(Box<SignalsDone>),
+    Confirmed { key: LaneKey, lane: u64, polled: Polled },
+    Listened { source: String, ear: u64, outcome: Outcome },
     Shard(Box<ShardDone>),
     Saved(io::Result<()>),
 }
@@ -85,6 +88,8 @@ impl Engine {
             Done::Associations(per_account, answers) => self.associations(per_account, answers),
             Done::Poll { key, lane, started_at, polled } => self.polled(&key, lane, started_at, polled),
             Done::Signals(done) => self.signals(*done),
+            Done::Confirmed { key, lane, polled } => self.confirmed(&key, lane, polled),
+            Done::Listened { source, ear, outcome } => self.listened(&source, ear, outcome),
             Done::Shard(done) => self.shard(*done).await,
             Done::Saved(result) => self.saved(result),
         }
@@ -109,6 +114,16 @@ impl Engine {
             Job::Signals(key) => {
                 if let Some(lane) = self.lanes.get_mut(key) {
                     lane.signals.timer.fail(intervals.findings, now);
+                }
+            }
+            Job::Confirm(key) => {
+                if let Some(lane) = self.lanes.get_mut(key) {
+                    lane.confirming = false;
+                }
+            }
+            Job::Listen(source) => {
+                if let Some(ear) = self.ears.get_mut(source) {
+                    ear.fail(now);
                 }
             }
             // Which of the lane's shards it was is not known: they are all taken for cut off, and read again.
@@ -243,7 +258,8 @@ impl Engine {
         }
         lane.poll_error = polled.error;
         self.unsaved = true;
-        if polled.changed {
+        // What events changed meanwhile is counted with the polls, not one by one.
+        if polled.changed || !self.ears.is_empty() {
             self.known.findings = None;
         }
         self.say_lane(key);

@@ -2,6 +2,7 @@
 
 mod apply;
 mod checkpoints;
+mod events;
 mod report;
 mod signals;
 mod start;
@@ -31,6 +32,7 @@ use crate::reading::policies::PolicyReader;
 use crate::reading::survey::LaneKey;
 use crate::timer::Timer;
 use apply::Done;
+use events::{Ear, Ears};
 use start::Job;
 
 /// How often checkpoints are written, besides after each full sweep.
@@ -54,6 +56,7 @@ pub(crate) async fn run(
 ) {
     let mut engine = Engine::new(config, parts, publisher);
     engine.be_interested().await;
+    engine.open_queues();
     tokio::select! {
         () = cancel.cancelled() => return,
         () = engine.load() => {}
@@ -87,6 +90,7 @@ struct Engine {
     policies: Arc<Mutex<PolicyReader>>,
     tags: TagBook,
     lanes: BTreeMap<LaneKey, Lane>,
+    ears: Ears,
     jobs: JoinSet<Done>,
     running: HashMap<tokio::task::Id, Job>,
     timers: Timers,
@@ -138,6 +142,7 @@ impl Engine {
             policies: Arc::default(),
             tags: TagBook::default(),
             lanes: BTreeMap::new(),
+            ears: Ears::new(),
             jobs: JoinSet::new(),
             running: HashMap::new(),
             timers: Timers::default(),
@@ -186,6 +191,7 @@ impl Engine {
             self.known.explored = None;
             self.timers.survey.ask();
             self.drop_lanes().await;
+            self.open_queues();
         }
         if before.interests != self.config.interests {
             self.be_interested().await;
@@ -216,6 +222,7 @@ impl Engine {
             .into_iter()
             .for_each(Timer::cut);
         self.lanes.values_mut().for_each(Lane::cut);
+        self.ears.values_mut().for_each(Ear::cut);
     }
 
     async fn stop(&mut self) {

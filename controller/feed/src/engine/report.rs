@@ -72,6 +72,7 @@ impl Engine {
             policies: self.known.policies.clone(),
             inventory: self.known.inventory.clone(),
             regions,
+            events: self.event_facts(),
             restarting: self.known.restarting,
             swept: if *before.swept == swept { Arc::clone(&before.swept) } else { Arc::new(swept) },
             suspended: self.known.suspended,
@@ -247,6 +248,7 @@ fn same_but_for_times(before: &FeedFacts, now: &FeedFacts) -> bool {
         && before.policies.error == now.policies.error
         && before.policies.read_at.is_some() == now.policies.read_at.is_some()
         && timeless(&before.regions) == timeless(&now.regions)
+        && before.events == now.events
         && (before.restarting, before.suspended) == (now.restarting, now.suspended)
         && before.swept == now.swept
 }

@@ -37,6 +37,8 @@ pub(super) enum Job {
     Associations { per_account: bool },
     Poll(LaneKey),
     Signals(LaneKey),
+    Confirm(LaneKey),
+    Listen(String),
     Shard(LaneKey),
     Save,
 }
@@ -52,6 +54,8 @@ impl Engine {
         self.begin_survey();
         self.begin_associations(false);
         self.begin_associations(true);
+        self.begin_listening();
+        self.begin_confirming();
         self.begin_polls();
         self.begin_signals();
         self.begin_shards();
@@ -90,6 +94,7 @@ impl Engine {
             }));
         }
         due.extend(self.interested().map(|(_, lane)| lane.signals.timer.due(intervals.findings, now)));
+        due.extend(self.ears.values().map(|ear| ear.due(now)));
         // What is due and did not begin waits for something to end.
         let next = due.into_iter().flatten().filter(|due| *due > now || self.jobs.is_empty()).min().unwrap_or(latest);
         next.clamp(now + BREATH, latest)

@@ -93,6 +93,10 @@ pub(crate) struct Lane {
     pub(crate) resumed: bool,
     /// The next poll for suppressions, if the last one was long.
     listing_from: Option<Instant>,
+    /// Checks to read again, because of events that contradict what is known.
+    pub(crate) doubts: BTreeSet<(AccountId, ControlIx)>,
+    /// Some of them are being read.
+    pub(crate) confirming: bool,
     /// Accounts that are being swept, and by which shard. One that is missing although its shard is under way does not count.
     in_flight: BTreeMap<AccountId, u64>,
     /// Shards that landed and that no survey has confirmed yet: when, and their accounts.
@@ -144,6 +148,8 @@ impl Lane {
             signals: Signals::default(),
             resumed,
             listing_from: None,
+            doubts: BTreeSet::new(),
+            confirming: false,
             in_flight: BTreeMap::new(),
             landed: Vec::new(),
             shards: 0,
@@ -233,6 +239,11 @@ impl Lane {
         Some(settled.checked_sub(OVERLAP).unwrap_or(Timestamp::UNIX_EPOCH))
     }
 
+    /// Everything that was updated before was read by increments, or is read by the first sweep; `None`: not yet.
+    pub(crate) fn read_until(&self) -> Option<Timestamp> {
+        self.record.settled?.checked_sub(OVERLAP).ok()
+    }
+
     /// An increment is complete, `newest` the newest time it has seen.
     pub(crate) fn advance(&mut self, newest: Option<Timestamp>, now: Timestamp) {
         let believed = now.checked_add(FUTURE).map_or(newest, |limit| newest.map(|newest| newest.min(limit)));
@@ -248,6 +259,7 @@ impl Lane {
     pub(crate) fn cut(&mut self) {
         self.poll.cut();
         self.signals.timer.cut();
+        self.confirming = false;
         self.in_flight.clear();
         self.shards = 0;
     }
@@ -268,7 +280,7 @@ impl Lane {
     }
 }
 
-fn next_id() -> u64 {
+pub(crate) fn next_id() -> u64 {
     static NEXT: AtomicU64 = AtomicU64::new(0);
     NEXT.fetch_add(1, Ordering::Relaxed)
 }

@@ -63,6 +63,13 @@ impl Poll {
         polled
     }
 
+    /// Reads these checks again, and nothing else.
+    pub(crate) async fn confirm(mut self, pairs: &BTreeSet<(AccountId, ControlIx)>) -> Polled {
+        let mut polled = Polled::default();
+        polled.error = self.reread(pairs, &mut polled).await.err();
+        polled
+    }
+
     async fn steps(&mut self, polled: &mut Polled) -> Result<(), AwsError> {
         let Some(from) = self.from else {
             polled.newest = self.probe().await?;

@@ -228,7 +228,8 @@ async fn after_a_restart_only_sources_that_are_still_asked_for_stand() {
     let mut changed = config();
     let role = Some(Role { arn: "arn:aws:iam::333333333333:role/read".to_owned(), external_id: None });
     let regions = SourceRegions::Each(vec!["us-east-1".to_owned()]);
-    changed.sources = vec![SourceConfig { name: "other".to_owned(), role, regions, per_account: None, serves: None }];
+    changed.sources =
+        vec![SourceConfig { name: "other".to_owned(), role, regions, per_account: None, serves: None, events: None }];
     let bench = bench.restart(changed).await;
     bench.until(|bench| bench.facts().regions[0].error.is_some()).await;
     assert!(bench.feed.world().read(|world| world.index.is_empty()), "nothing reads these findings any more");

@@ -152,6 +152,7 @@ fn per_account() -> FeedConfig {
         regions: SourceRegions::Each(vec![HOME.to_owned(), LINKED.to_owned()]),
         per_account: Some(PerAccount { role_name: "soc2-read".to_owned(), external_id: Some("x".to_owned()) }),
         serves: Some(crate::Selection::new("1 to 3", |_| (1..=3).map(account).collect())),
+        events: None,
     };
     FeedConfig { sources: vec![source], ..config() }
 }

@@ -2,6 +2,7 @@
 
 mod checkpoints;
 mod directory;
+mod events;
 mod fake;
 mod faults;
 mod hubs;

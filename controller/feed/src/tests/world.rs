@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use soc2_aws::StateStore;
 use soc2_catalog::Catalog;
 use soc2_posture::finding::Finding;
 use soc2_posture::ids::{AccountId, Region};
@@ -16,7 +17,7 @@ use soc2_posture::source::HubRegion;
 use tokio_util::sync::CancellationToken;
 
 use super::fake::{Fake, HOME, LINKED};
-use crate::{Feed, FeedConfig, FeedHandle, Intervals, Parts, SourceConfig, SourceRegions, StateStore};
+use crate::{Feed, FeedConfig, FeedHandle, Intervals, Parts, SourceConfig, SourceRegions};
 
 pub(crate) const MINUTE: Duration = Duration::from_mins(1);
 pub(crate) const HOUR: Duration = Duration::from_hours(1);
@@ -56,6 +57,7 @@ pub(crate) fn config() -> FeedConfig {
             regions: SourceRegions::Home(HOME.to_owned()),
             per_account: None,
             serves: None,
+            events: None,
         }],
         required_regions: Vec::new(),
         intervals: Intervals::default(),

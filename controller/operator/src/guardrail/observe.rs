@@ -113,7 +113,7 @@ pub fn observe(context: &Context, name: &str) -> Result<Observed, Blocked> {
         org: &organization,
         inventory: &planned_on,
         owner: &owner,
-        library: context.catalog.guardrails(),
+        library: context.catalogs.builtin().guardrails(),
         sets: &sets,
         limits: Limits {
             max_characters: object.spec.limits.scp_max_characters,

@@ -2,9 +2,8 @@
 
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
-use kube::api::{Api, Patch, PatchParams};
+use kube::api::{Api, ApiResource, DynamicObject, Patch, PatchParams};
 use kube::{Client, Resource, ResourceExt};
-use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 
 use super::conditions::{Fact, merge};
@@ -48,10 +47,7 @@ impl StatusWriter {
     /// Of the API server.
     pub async fn write<K>(&self, live: &K, status: &Value, desired: &Desired, now: Timestamp) -> kube::Result<bool>
     where
-        K: Resource<DynamicType = (), Scope = kube::core::ClusterResourceScope>
-            + Clone
-            + std::fmt::Debug
-            + DeserializeOwned,
+        K: Resource<DynamicType = ()>,
     {
         let previous = conditions_of(status);
         let conditions = merge(&desired.conditions, &previous, live.meta().generation, now);
@@ -66,9 +62,8 @@ impl StatusWriter {
             "metadata": { "name": live.name_any() },
             "status": body,
         });
-        let api: Api<K> = Api::all(self.client.clone());
         let params = PatchParams::apply(self.manager).force();
-        api.patch_status(&live.name_any(), &params, &Patch::Apply(&patch)).await?;
+        objects_of::<K>(&self.client, live).patch_status(&live.name_any(), &params, &Patch::Apply(&patch)).await?;
         Ok(true)
     }
 
@@ -97,6 +92,16 @@ impl StatusWriter {
             old == new
         });
         same_fields && same_conditions
+    }
+}
+
+/// Objects of a kind where an object of it is: in its namespace, if it has one.
+#[must_use]
+pub fn objects_of<K: Resource<DynamicType = ()>>(client: &Client, object: &impl ResourceExt) -> Api<DynamicObject> {
+    let resource = ApiResource::erase::<K>(&());
+    match object.namespace() {
+        Some(namespace) => Api::namespaced_with(client.clone(), &namespace, &resource),
+        None => Api::all_with(client.clone(), &resource),
     }
 }
 

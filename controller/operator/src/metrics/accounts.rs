@@ -107,6 +107,7 @@ mod tests {
     use prometheus_client::registry::Registry;
     use soc2_catalog::Catalog;
     use soc2_crds::AwsOrganizationSpec;
+    use soc2_posture::assess::Owners;
     use soc2_posture::organization::{Account, AccountState, Unit};
     use soc2_posture::source::Sources;
     use soc2_posture::{Desired, FindingIndex, Memory, World, assess};
@@ -165,7 +166,14 @@ mod tests {
         let spec = serde_json::json!({"organizationRef": {"name": "acme"}, "categories": ["Security"]});
         let (profile, organization_spec) = (serde_json::from_value(spec).unwrap(), AwsOrganizationSpec::default());
         let protection = BTreeMap::new();
-        let desired = Desired { profile: &profile, catalog, organization: &organization_spec, protection: &protection };
+        let desired = Desired {
+            profile: &profile,
+            catalog,
+            organization: &organization_spec,
+            protection: &protection,
+            owners: Owners::default(),
+            acknowledged_targets: None,
+        };
         let organization = Some(organization(accounts));
         let world = World { organization, sources: Sources::default(), index: FindingIndex::new(catalog) };
         assess(&desired, &world, &Memory::default(), Timestamp::UNIX_EPOCH).unwrap()

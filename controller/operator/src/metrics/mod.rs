@@ -9,6 +9,7 @@ mod budget;
 mod conditions;
 mod guardrails;
 mod organizations;
+mod people;
 mod process;
 mod profiles;
 mod reconcile;

@@ -1,7 +1,7 @@
 //! What was read of organizations: how much, how completely, how fresh.
 
 use prometheus_client::registry::Unit;
-use soc2_feed::RegionFacts;
+use soc2_feed::{EventCounters, RegionFacts};
 
 use super::{Family, Labels, with};
 use crate::feeds::View;
@@ -41,6 +41,7 @@ pub(super) fn families(organizations: &[ReadOf]) -> Vec<Family> {
     ];
     families.extend(sweeps(organizations));
     families.extend(slots(organizations));
+    families.extend(queues(organizations));
     families
 }
 
@@ -99,4 +100,38 @@ fn slots(organizations: &[ReadOf]) -> Vec<Family> {
         Family::gauge("scp_slots_used", "Policies attached directly to a managed target", used),
         Family::gauge("scp_slots_limit", "Policies that may be attached directly to a managed target", limit),
     ]
+}
+
+/// Name and help of a counter of events, and how it is read.
+type EventMetric = (&'static str, &'static str, fn(&EventCounters) -> u64);
+
+/// What came through the queues of events.
+fn queues(organizations: &[ReadOf]) -> Vec<Family> {
+    let metrics: [EventMetric; 3] = [
+        (
+            "events_received",
+            "Messages that a queue of events gave, each time that it gave them",
+            EventCounters::received,
+        ),
+        (
+            "events_deleted",
+            "Messages of a queue whose findings were taken in, and that were deleted",
+            EventCounters::deleted,
+        ),
+        (
+            "events_poison",
+            "Messages of a queue that are no events of findings, and were left in it",
+            EventCounters::poison,
+        ),
+    ];
+    let family = |(name, help, number): (&'static str, &'static str, fn(&EventCounters) -> u64)| {
+        let of_queue = |of: &ReadOf| {
+            let queues = of.view.facts.events.iter();
+            queues
+                .map(|queue| (with(of.labels(), "source", &queue.source), number(&queue.counters) as f64))
+                .collect::<Vec<_>>()
+        };
+        Family::counter(name, help, organizations.iter().flat_map(of_queue).collect())
+    };
+    metrics.into_iter().map(family).collect()
 }

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use kube::ResourceExt;
 use kube::runtime::reflector::ObjectRef;
 use prometheus_client::collector::Collector;
@@ -13,7 +14,7 @@ use soc2_posture::ids::AccountId;
 use super::organizations::ReadOf;
 use super::profiles::SumsOf;
 use super::{AccountTags, AccountsOf, Allotment, Budget, Family, Level, write_accounts};
-use super::{accounts, conditions, guardrails, organizations, profiles};
+use super::{accounts, conditions, guardrails, organizations, people, profiles};
 use crate::context::Stores;
 use crate::feeds::Feeds;
 use crate::guardrail::SetSnapshot;
@@ -37,6 +38,8 @@ pub struct StateCollector {
     pub budget: Arc<Budget>,
     /// Account tags to export.
     pub tags: AccountTags,
+    /// The clock.
+    pub now: fn() -> Timestamp,
 }
 
 impl fmt::Debug for StateCollector {
@@ -46,7 +49,7 @@ impl fmt::Debug for StateCollector {
 }
 
 /// Profiles that still exist, with what was found.
-type Profiles = Vec<(String, Arc<ProfileSnapshot>)>;
+pub(super) type Profiles = Vec<(String, Arc<ProfileSnapshot>)>;
 
 impl Collector for StateCollector {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
@@ -55,10 +58,11 @@ impl Collector for StateCollector {
         let mut families = vec![self.leader(), build_info(), self.pending(), conditions::family(&self.stores)];
         families.extend(organizations::families(&read));
         families.extend(guardrails::families(&self.sets()));
+        let profiles = self.profiles();
+        families.extend(people::families(&self.stores, &profiles, (self.now)()));
         let others: usize = families.iter().map(Family::len).sum();
         self.budget.set_others(others + dropped(&Allotment::default()).len());
 
-        let profiles = self.profiles();
         let allotment = self.budget.allot(&demands(&profiles));
         families.extend(profiles::families(&sums(&profiles, &allotment)));
         families.push(dropped(&allotment));

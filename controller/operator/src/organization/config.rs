@@ -6,21 +6,22 @@ use std::time::Duration;
 use kube::ResourceExt;
 use soc2_aws::Role;
 use soc2_catalog::Catalog;
-use soc2_crds::{AwsOrganization, ComplianceProfile, GuardrailSet, RoleRef, SecurityHubSource};
-use soc2_feed::{FeedConfig, Intervals, PerAccount, Selection, SourceConfig, SourceRegions};
+use soc2_crds::{AwsOrganization, ComplianceProfile, EventQueue, GuardrailSet, RoleRef, SecurityHubSource};
+use soc2_feed::{EventsConfig, FeedConfig, Intervals, PerAccount, Selection, SourceConfig, SourceRegions};
 use soc2_posture::interest::Interests;
 use soc2_posture::{duration, targets};
 
 use crate::select::tags_needed;
 
-/// What the feed of this organization is told. `tags_shown`: metrics show tags of accounts. `catalog`: the one of a profile.
+/// What the feed of this organization is told. `tags_shown`: metrics show tags of accounts. `catalog`: the one of a
+/// profile, if there is nothing wrong with it.
 #[must_use]
 pub fn feed_config(
     object: &AwsOrganization,
     profiles: &[ComplianceProfile],
     sets: &[GuardrailSet],
     tags_shown: bool,
-    catalog: impl Fn(&ComplianceProfile) -> Arc<Catalog>,
+    catalog: impl Fn(&ComplianceProfile) -> Option<Arc<Catalog>>,
 ) -> FeedConfig {
     let spec = &object.spec;
     let by_source = spec.security_hub.iter().filter_map(|source| source.targets.as_ref()).any(targets::uses_tags);
@@ -41,11 +42,17 @@ pub fn feed_config(
     }
 }
 
-/// What the profiles want to know of findings of other products.
-fn interests(profiles: &[ComplianceProfile], catalog: impl Fn(&ComplianceProfile) -> Arc<Catalog>) -> Interests {
+/// What the profiles want to know of findings of other products. One whose catalogue is wrong is not assessed, and wants
+/// nothing.
+fn interests(
+    profiles: &[ComplianceProfile],
+    catalog: impl Fn(&ComplianceProfile) -> Option<Arc<Catalog>>,
+) -> Interests {
     let mut interests = Interests::default();
     for profile in profiles {
-        interests.extend(Interests::of(&profile.spec, &catalog(profile)).iter());
+        if let Some(catalog) = catalog(profile) {
+            interests.extend(Interests::of(&profile.spec, &catalog).iter());
+        }
     }
     interests
 }
@@ -79,5 +86,11 @@ fn source(source: &SecurityHubSource) -> SourceConfig {
             .as_ref()
             .map(|found| PerAccount { role_name: found.role_name.clone(), external_id: found.external_id.clone() }),
         serves,
+        events: source.events.as_ref().map(|queue| events(source, queue)),
     }
+}
+
+fn events(source: &SecurityHubSource, queue: &EventQueue) -> EventsConfig {
+    let reader = queue.role.as_ref().or(source.role.as_ref());
+    EventsConfig { queue_url: queue.queue_url.clone(), role: reader.map(role) }
 }

@@ -1,6 +1,7 @@
 //! Organizations: keep a feed for each, and report what it found.
 
 mod config;
+mod events;
 mod findings;
 mod policies;
 mod report;
@@ -39,7 +40,9 @@ impl Reconciler for OrganizationReconciler {
         let sets = context.stores.sets_of(&name);
         context.feeds.ensure(
             &object,
-            config::feed_config(&object, &profiles, &sets, context.tags_shown, |_| Arc::clone(&context.catalog)),
+            config::feed_config(&object, &profiles, &sets, context.tags_shown, |profile| {
+                context.catalog_of(profile).ok()
+            }),
         );
         if context.is_new_generation(&*object) {
             context.feeds.touch(&name);

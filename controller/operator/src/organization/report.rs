@@ -12,7 +12,7 @@ use soc2_posture::ids::AccountId;
 use soc2_posture::organization::{AccountState, Organization};
 use soc2_posture::targets::select;
 
-use super::findings;
+use super::{events, findings};
 use crate::context::Context;
 use crate::error::Error;
 use crate::kubernetes::conditions::{Fact, time};
@@ -33,7 +33,7 @@ const FIELDS: &[&str] = &[
     "securityHub",
 ];
 const CONDITIONS: &[&str] =
-    &["Ready", "Stalled", "Reconciling", "OrganizationRead", "FindingsComplete", "AllAccountsAssigned"];
+    &["Ready", "Stalled", "Reconciling", "OrganizationRead", "FindingsComplete", events::TYPE, "AllAccountsAssigned"];
 
 /// Says what the feed found.
 pub async fn report(
@@ -68,6 +68,7 @@ pub async fn report(
         organization_read(&view.facts, organization.as_ref()),
         findings::fact(object, &view.facts, unattributed.as_deref()),
     ];
+    facts.extend(events::fact(&view.facts));
     facts.extend(assignment.as_ref().map(Assignment::fact));
     facts.extend(summary(&facts[0], stalled(context, &name, foreign_cluster)));
     let desired = Desired { fields: fields_of(&status), conditions: facts };

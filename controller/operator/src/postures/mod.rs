@@ -100,6 +100,15 @@ impl PostureWriter {
         self.wake.notify_one();
     }
 
+    /// Queues the end of every posture of a profile.
+    pub fn clear(&self, profile: &str) {
+        let State { known, queue } = &mut *self.state();
+        for name in known.keys().filter(|name| source::is_of(name, profile)) {
+            queue.insert(name.clone(), Job::Delete);
+        }
+        self.wake.notify_one();
+    }
+
     /// Queues one account if its posture, by hash, is not what stands.
     fn compare(&self, source: &Arc<Source>, account: AccountId, hash: Option<u64>) {
         let name = source.name(account);

@@ -90,7 +90,7 @@ pub(super) fn hash(posture: &AccountPosture) -> u64 {
 }
 
 /// Whether a posture's name is the profile and an account id: profile `a` must not take `a-b-<id>` for its own.
-fn is_of(name: &str, profile: &str) -> bool {
+pub(super) fn is_of(name: &str, profile: &str) -> bool {
     let rest = name.strip_prefix(profile).and_then(|rest| rest.strip_prefix('-'));
     rest.is_some_and(|rest| rest.parse::<AccountId>().is_ok())
 }

@@ -1,5 +1,6 @@
 //! Profiles: observe, assess, report.
 
+mod news;
 mod observe;
 mod report;
 mod working;
@@ -13,7 +14,7 @@ use soc2_crds::ComplianceProfile;
 use soc2_posture::duration;
 
 use crate::context::Context;
-use crate::control::{Reconciler, jittered};
+use crate::control::{Reconciler, jittered, until};
 use crate::error::Error;
 
 pub use observe::{Observed, Waiting};
@@ -53,7 +54,8 @@ impl Reconciler for ProfileReconciler {
                 next
             }
             Err(error) => {
-                report::refused(context, &profile, &error, now).await?;
+                let refused = Waiting::refused(error.reason(), error.to_string());
+                report::waiting(context, &profile, &refused, now).await?;
                 None
             }
         };
@@ -64,8 +66,5 @@ impl Reconciler for ProfileReconciler {
 /// The profile's interval, or earlier when time alone changes something before.
 fn until_next(profile: &ComplianceProfile, next: Option<Timestamp>, now: Timestamp) -> Duration {
     let interval = jittered(duration::parse(&profile.spec.interval).unwrap_or(Duration::from_mins(10)));
-    let Some(next) = next else { return interval };
-    // A second more, so that what ends at that second has ended.
-    let seconds = u64::try_from(next.as_second() - now.as_second() + 1).unwrap_or(1);
-    interval.min(Duration::from_secs(seconds.max(1)))
+    next.map_or(interval, |next| until(next, now).min(interval))
 }

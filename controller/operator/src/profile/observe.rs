@@ -1,9 +1,11 @@
 //! The observe step: the organization that the profile refers to, and whether its world may be assessed yet.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use kube::ResourceExt;
+use soc2_catalog::Catalog;
 use soc2_crds::{AwsOrganization, ComplianceProfile};
 use soc2_feed::{FeedFacts, Reading};
 use soc2_guardrails::protection;
@@ -15,6 +17,7 @@ use soc2_posture::targets::select;
 
 use crate::context::Context;
 use crate::feeds::View;
+use crate::owners::{CatalogTrouble, Written};
 
 /// What a profile is assessed from.
 pub struct Observed {
@@ -24,6 +27,10 @@ pub struct Observed {
     pub view: View,
     /// For each required guardrail, which accounts it protects.
     pub protection: BTreeMap<String, ProtectionByAccount>,
+    /// The catalogue.
+    pub catalog: Arc<Catalog>,
+    /// What owners wrote.
+    pub written: Written,
 }
 
 /// Why a profile is not assessed now.
@@ -36,6 +43,13 @@ pub enum Waiting {
         /// In words.
         message: String,
     },
+    /// Something is wrong that only a person can correct. What was published stands while it is fresh.
+    Refused {
+        /// Reason in CamelCase.
+        reason: String,
+        /// In words, with what to do.
+        message: String,
+    },
     /// What was published stands; `DataComplete` says why.
     Stands {
         /// In words.
@@ -46,6 +60,11 @@ pub enum Waiting {
 }
 
 impl Waiting {
+    /// Something is wrong that only a person can correct.
+    pub fn refused(reason: &str, message: impl Into<String>) -> Self {
+        Self::Refused { reason: reason.to_owned(), message: message.into() }
+    }
+
     fn nothing(reason: &str, message: impl Into<String>) -> Self {
         Self::Nothing { reason: reason.to_owned(), message: message.into() }
     }
@@ -72,6 +91,8 @@ pub fn observe(
         let message = format!("AwsOrganization {name} is a duplicate of {other}; refer to that one");
         return Err(Waiting::nothing("DuplicateOrganization", message));
     }
+    let catalog =
+        context.catalog_of(profile).map_err(|CatalogTrouble { reason, message }| Waiting::refused(reason, message))?;
     let published = if own_work { None } else { published_until(profile) };
     let Some(view) = context.feeds.view(name) else {
         if object.spec.suspend {
@@ -83,11 +104,12 @@ pub fn observe(
             Waiting::nothing("Reading", "the organization is being read")
         });
     };
-    let organization = view.world.read(|world| world.organization.clone());
     let stands = published.is_some_and(|until| now < until);
-    let Some(organization) = organization else { return Err(not_read(&view.facts, stands)) };
+    if view.world.read(|world| world.organization.is_none()) {
+        return Err(not_read(&view.facts, stands));
+    }
     if view.facts.restarting && stands {
-        let (swept, all) = swept(profile, &organization, &view.facts);
+        let (swept, all) = view.world.read(|world| swept(profile, world.organization.as_ref(), &view.facts));
         if swept < all {
             let message = format!(
                 "restarted without a usable checkpoint: {swept} of {all} accounts are read again; what was published stands until then"
@@ -99,12 +121,16 @@ pub fn observe(
     if stands && policies_to_come && !profile.spec.guardrails.required.is_empty() {
         return Err(Waiting::Quiet);
     }
-    let protection = protections(context, profile, &organization, &view.facts);
-    Ok(Observed { object, view, protection })
+    let protection = view.world.read(|world| {
+        let tree = world.organization.as_ref();
+        tree.map(|tree| protections(&catalog, profile, tree, &view.facts)).unwrap_or_default()
+    });
+    let written = Written::of(name, &context.stores.exceptions, &context.stores.attestations);
+    Ok(Observed { object, view, protection, catalog, written })
 }
 
 /// How long what was published may stand: the freshness limit from the last assessment on. `None`: nothing was.
-fn published_until(profile: &ComplianceProfile) -> Option<Timestamp> {
+pub fn published_until(profile: &ComplianceProfile) -> Option<Timestamp> {
     let assessed = profile.status.as_ref()?.assessed_at.as_ref()?.0;
     let freshness = duration::parse(&profile.spec.freshness).ok()?;
     assessed.checked_add(jiff::SignedDuration::try_from(freshness).ok()?).ok()
@@ -125,7 +151,8 @@ fn not_read(facts: &FeedFacts, stands: bool) -> Waiting {
 }
 
 /// How many active accounts of the profile are completely read again, and how many there are.
-fn swept(profile: &ComplianceProfile, organization: &Organization, facts: &FeedFacts) -> (usize, usize) {
+fn swept(profile: &ComplianceProfile, organization: Option<&Organization>, facts: &FeedFacts) -> (usize, usize) {
+    let Some(organization) = organization else { return (0, 0) };
     let selected = select(&profile.spec.targets.targets(), organization, "spec.targets").accounts;
     let active: BTreeSet<AccountId> = selected
         .into_iter()
@@ -136,7 +163,7 @@ fn swept(profile: &ComplianceProfile, organization: &Organization, facts: &FeedF
 }
 
 fn protections(
-    context: &Context,
+    catalog: &Catalog,
     profile: &ComplianceProfile,
     organization: &Organization,
     facts: &FeedFacts,
@@ -148,7 +175,7 @@ fn protections(
         .guardrails
         .required
         .iter()
-        .filter_map(|name| context.catalog.guardrail(name))
+        .filter_map(|name| catalog.guardrail(name))
         .map(|guardrail| (guardrail.name.clone(), protection(guardrail, organization, inventory)))
         .collect()
 }

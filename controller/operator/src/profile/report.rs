@@ -5,18 +5,17 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use kube::{Resource, ResourceExt};
 use soc2_crds::{ComplianceProfile, ComplianceProfileStatus};
-use soc2_posture::SpecError;
-use soc2_posture::assess::ProfileMetrics;
 
+use super::observe::published_until;
 use super::working::Assessed;
-use super::{Observed, Waiting};
+use super::{Observed, Waiting, news};
 use crate::context::Context;
 use crate::error::Error;
 use crate::kubernetes::conditions::{Fact, time};
-use crate::kubernetes::events::Happening;
 use crate::kubernetes::status::{Desired, StatusWriter, fields_of};
+use crate::owners::Nudge;
 use crate::postures::{MANAGER, Source};
-use crate::published::{ProfileSnapshot, demands};
+use crate::published::{Conclusion, ProfileSnapshot, demands};
 use crate::requested_at;
 
 const FIELDS: &[&str] = &[
@@ -28,11 +27,14 @@ const FIELDS: &[&str] = &[
     "checks",
     "criteria",
     "activities",
+    "moreActivities",
     "guardrails",
     "worstControls",
     "moreFailingControls",
     "worstAccounts",
     "moreFailingAccounts",
+    "objectives",
+    "exceptions",
     "coverage",
 ];
 const CONDITIONS: &[&str] = &[
@@ -67,20 +69,36 @@ pub async fn assessed(
         detail: profile.spec.metrics.detail,
         series: found.series,
         assessment: found.assessment,
+        assessed_at: now,
+        exceptions: found.exceptions,
+        activities: found.activities,
+        objectives: found.objectives,
     });
     let before = context.published.profile(&name, Arc::clone(&snapshot));
     let mut facts = found.facts;
     facts.extend(reduced(context, &name));
-    let first = found.first || !was_assessed(profile);
-    let mut happenings = if first { Vec::new() } else { transitions(profile, &facts) };
-    if let Some(before) = before
-        && !first
-    {
-        happenings.extend(controls_changed(&before.metrics, &snapshot.metrics));
+    tell_exceptions(context, before.as_deref(), &snapshot);
+    let mut happenings = Vec::new();
+    if !found.first && news::was_assessed(profile) {
+        happenings.extend(news::transitions(profile, &facts));
+        happenings.extend(news::activities_changed(profile, &snapshot.activities));
+        happenings.extend(before.iter().flat_map(|before| news::controls_changed(&before.metrics, &snapshot.metrics)));
     }
     write(context, profile, found.status, facts, now).await?;
     context.events.publish(&profile.object_ref(&()), happenings);
     Ok(())
+}
+
+/// Has exceptions look at what was found about them.
+fn tell_exceptions(context: &Context, before: Option<&ProfileSnapshot>, now: &ProfileSnapshot) {
+    match before {
+        None => context.nudges.send(Nudge::ExceptionsOf(now.organization.clone())),
+        Some(before) => {
+            for (namespace, name) in now.exceptions.differing(&before.exceptions) {
+                context.nudges.send(Nudge::Exception(namespace, name));
+            }
+        }
+    }
 }
 
 /// `MetricsReduced`, while the cap on series takes detail from the profile. Others learn of it when theirs changes too.
@@ -111,25 +129,27 @@ pub async fn waiting(
     waiting: &Waiting,
     now: Timestamp,
 ) -> Result<(), Error> {
-    let name = profile.name_any();
     match waiting {
         Waiting::Quiet => Ok(()),
         Waiting::Nothing { reason, message } => {
-            context.published.no_profile(&name);
+            let reading = reason == "Reading";
+            conclude(context, profile, (!reading).then_some(Conclusion::NotAssessed));
             let mut facts = vec![
                 Fact::unknown("Compliant", reason, message.clone()),
                 Fact::no("DataComplete", reason, message.clone()),
             ];
-            if reason == "Reading" {
+            if reading {
                 facts.push(Fact::unknown("Ready", reason, message.clone()));
                 facts.push(Fact::yes("Reconciling", reason, message.clone()));
             } else {
                 facts.push(Fact::no("Ready", reason, message.clone()));
+                forget_if_old(context, profile, now);
             }
-            write(context, profile, ComplianceProfileStatus::default(), facts, now).await
+            write(context, profile, remembered(profile), facts, now).await
         }
+        Waiting::Refused { reason, message } => refused(context, profile, (reason, message), now).await,
         Waiting::Stands { message } => {
-            context.published.no_profile(&name);
+            conclude(context, profile, None);
             let before = profile.status.clone().unwrap_or_default();
             let mut facts: Vec<Fact> = standing(&before);
             facts.retain(|fact| fact.type_ != "DataComplete");
@@ -139,25 +159,68 @@ pub async fn waiting(
     }
 }
 
-/// Says what is wrong in the spec.
-pub async fn refused(
+/// Says what a person has to correct. What was published stands while it is fresh: a mistake in a spec or a catalogue is no
+/// news of the accounts.
+async fn refused(
     context: &Context,
     profile: &ComplianceProfile,
-    error: &SpecError,
+    (reason, message): (&str, &str),
     now: Timestamp,
 ) -> Result<(), Error> {
-    context.published.no_profile(&profile.name_any());
-    let (reason, message) = (error.reason(), error.to_string());
-    let facts = vec![
-        Fact::no("Ready", reason, message.clone()),
-        Fact::yes("Stalled", reason, message.clone()),
-        Fact::unknown("Compliant", reason, message.clone()),
-        Fact::no("DataComplete", reason, message),
+    conclude(context, profile, Some(Conclusion::NotAssessed));
+    let stands = published_until(profile).filter(|until| now < *until && news::was_published(profile));
+    let data = stands.map_or_else(
+        || message.to_owned(),
+        |until| format!("{message}; what was published stands until {}", time(until).0),
+    );
+    let mut facts = vec![
+        Fact::no("Ready", reason, message),
+        Fact::yes("Stalled", reason, message),
+        Fact::no("DataComplete", reason, data),
     ];
-    let happenings = if was_assessed(profile) { transitions(profile, &facts) } else { Vec::new() };
-    write(context, profile, ComplianceProfileStatus::default(), facts, now).await?;
+    let status = if stands.is_some() {
+        let before = profile.status.clone().unwrap_or_default();
+        let kept = standing(&before).into_iter().filter(|fact| !facts.iter().any(|new| new.type_ == fact.type_));
+        let kept: Vec<Fact> = kept.filter(|fact| fact.type_ != "Reconciling").collect();
+        facts.extend(kept);
+        before
+    } else {
+        facts.push(Fact::unknown("Compliant", reason, message));
+        forget_if_old(context, profile, now);
+        remembered(profile)
+    };
+    let happenings = if news::was_published(profile) { news::transitions(profile, &facts) } else { Vec::new() };
+    write(context, profile, status, facts, now).await?;
     context.events.publish(&profile.object_ref(&()), happenings);
     Ok(())
+}
+
+/// Remembers what came of looking at a profile that is not assessed; exceptions waive nothing under it.
+fn conclude(context: &Context, profile: &ComplianceProfile, conclusion: Option<Conclusion>) {
+    let (name, concluded) = (profile.name_any(), conclusion.is_some());
+    let was = context.published.conclusion(&name);
+    context.published.no_profile(&name, conclusion);
+    if concluded && !matches!(was, Some(Conclusion::NotAssessed)) {
+        context.nudges.send(Nudge::ExceptionsOf(profile.spec.organization_ref.name.clone()));
+    }
+}
+
+/// What is too old to be true of an account is not left there.
+fn forget_if_old(context: &Context, profile: &ComplianceProfile, now: Timestamp) {
+    if published_until(profile).is_some_and(|until| until <= now) {
+        context.postures.clear(&profile.name_any());
+    }
+}
+
+/// A status that says nothing of accounts, and remembers what the next assessment needs: the version of the catalogue that
+/// the profile is on, and how many accounts there were.
+fn remembered(profile: &ComplianceProfile) -> ComplianceProfileStatus {
+    let before = profile.status.as_ref();
+    ComplianceProfileStatus {
+        catalog: before.and_then(|status| status.catalog.clone()),
+        targets: before.and_then(|status| status.targets.clone()),
+        ..ComplianceProfileStatus::default()
+    }
 }
 
 /// The conditions that stand, as facts.
@@ -199,64 +262,4 @@ async fn write(
     }
     writer.write(profile, &live, &desired, now).await?;
     Ok(())
-}
-
-/// Whether what stands is an assessment.
-fn was_assessed(profile: &ComplianceProfile) -> bool {
-    let before = profile.status.as_ref().map(|status| status.conditions.as_slice()).unwrap_or_default();
-    before.iter().any(|condition| condition.type_ == "Ready" && condition.reason == "Assessed")
-}
-
-/// One event for each condition that changed.
-fn transitions(profile: &ComplianceProfile, facts: &[Fact]) -> Vec<Happening> {
-    let before = profile.status.as_ref().map(|status| status.conditions.as_slice()).unwrap_or_default();
-    facts
-        .iter()
-        .filter(|fact| fact.type_ != "Ready")
-        .filter(|fact| {
-            before
-                .iter()
-                .find(|old| old.type_ == fact.type_)
-                .is_none_or(|old| old.status != fact.status || old.reason != fact.reason)
-        })
-        .map(|fact| Happening {
-            warning: (fact.status == "True") == matches!(fact.type_, "Stalled" | "MetricsReduced"),
-            reason: fact.reason.clone(),
-            action: "Assess",
-            note: format!("{} is {}: {}", fact.type_, fact.status, fact.message),
-        })
-        .collect()
-}
-
-/// Controls that fail in more, or in fewer, accounts than at the last assessment.
-fn controls_changed(before: &ProfileMetrics, after: &ProfileMetrics) -> Vec<Happening> {
-    let failed = |metrics: &ProfileMetrics, id: &str| {
-        metrics.controls.iter().find(|control| control.id == id).map_or(0, |control| control.accounts.failed)
-    };
-    let words = |more: bool| -> Vec<String> {
-        after
-            .controls
-            .iter()
-            .filter_map(|control| {
-                let (old, new) = (failed(before, &control.id), control.accounts.failed);
-                let changed = if more { new > old } else { new < old };
-                changed.then(|| format!("{} in {new} accounts (was {old})", control.id))
-            })
-            .collect()
-    };
-    let event = |warning: bool, reason: &str, words: &[String]| Happening {
-        warning,
-        reason: reason.to_owned(),
-        action: "Assess",
-        note: words.join(", "),
-    };
-    let (worse, better) = (words(true), words(false));
-    let mut found = Vec::new();
-    if !worse.is_empty() {
-        found.push(event(true, "ControlsNewlyFailing", &worse));
-    }
-    if !better.is_empty() {
-        found.push(event(false, "ControlsRecovered", &better));
-    }
-    found
 }

@@ -5,9 +5,9 @@ use std::sync::{Mutex, PoisonError};
 
 use jiff::Timestamp;
 use kube::ResourceExt;
-use soc2_crds::ComplianceProfile;
+use soc2_crds::{ActivityStatus, ComplianceProfile};
 use soc2_feed::Accounts;
-use soc2_posture::assess::{AccountSeries, ProfileMetrics};
+use soc2_posture::assess::{AccountSeries, ObjectiveFact, Owners, ProfileMetrics};
 use soc2_posture::ids::AccountId;
 use soc2_posture::objects::{self, conditions::Fact};
 use soc2_posture::protection::ProtectionByAccount;
@@ -16,6 +16,10 @@ use soc2_posture::{Assessment, Desired, Memory, SpecError, World, assess, reasse
 use super::Observed;
 use crate::assessed::Current;
 use crate::context::Context;
+use crate::owners::ExceptionsOf;
+
+/// Annotation by which a person says that the targets may have so many active accounts.
+const ACKNOWLEDGE_TARGETS: &str = "soc2-operator.dev/acknowledge-targets";
 
 /// Assessments by profile.
 #[derive(Default)]
@@ -49,6 +53,12 @@ pub struct Assessed {
     pub series: AccountSeries,
     /// The assessment itself.
     pub assessment: Current,
+    /// What was found about exceptions.
+    pub exceptions: ExceptionsOf,
+    /// What people answer for.
+    pub activities: Vec<ActivityStatus>,
+    /// What is to be reached.
+    pub objectives: Vec<ObjectiveFact>,
     /// Accounts whose postures may differ from before; `None`: all.
     pub touched: Option<BTreeSet<AccountId>>,
     /// Everything is, or was at the last assessment, read for the first time: what differs is no news.
@@ -95,11 +105,20 @@ impl Working {
         let (changed, revision) = context.feeds.changed_since(&observed.organization_name(), entry.revision);
         let generation = profile.metadata.generation.unwrap_or_default();
         let same = entry.generation == generation && entry.protection == observed.protection;
+        let catalogs = context.catalogs.all();
+        let (exceptions, attestations) = (observed.written.exceptions(), observed.written.attestations());
         let desired = Desired {
             profile: &profile.spec,
-            catalog: &context.catalog,
+            catalog: &observed.catalog,
             organization: &observed.object.spec,
             protection: &observed.protection,
+            owners: Owners {
+                exceptions: &exceptions,
+                attestations: &attestations,
+                operator_namespace: &context.namespace,
+                catalogs: &catalogs,
+            },
+            acknowledged_targets: acknowledged_targets(profile),
         };
         let changed = if same { changed } else { Accounts::All };
         let mut slot = entry.assessment.write();
@@ -120,6 +139,9 @@ impl Working {
             metrics: assessment.metrics(),
             series: assessment.account_series(),
             assessment: entry.assessment.clone(),
+            exceptions: ExceptionsOf { facts: assessment.exceptions(), versions: observed.written.versions() },
+            activities: assessment.activities(),
+            objectives: assessment.objectives(),
             touched: touched.filter(|_| !context.take_rewrite(&name)),
             first: entry.reading || observed.view.facts.restarting,
             next_change_at: assessment.next_change_at(),
@@ -142,6 +164,11 @@ impl Working {
             // Another profile of the same name: what was true of the old one is not its history.
             entry = Entry::default();
         }
+        if entry.uid.is_empty() {
+            // The first time in this process: how many accounts there were is in the status.
+            let targets = profile.status.as_ref().and_then(|status| status.targets.as_ref());
+            entry.memory = entry.memory.with_baseline(targets.and_then(|targets| targets.baseline));
+        }
         entry.uid = uid;
         entry
     }
@@ -154,6 +181,11 @@ impl Working {
         // Whole entries are taken and put; a panic elsewhere leaves nothing half done.
         self.entries.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// How many accounts somebody said that the targets may have shrunk to.
+fn acknowledged_targets(profile: &ComplianceProfile) -> Option<u32> {
+    profile.annotations().get(ACKNOWLEDGE_TARGETS)?.trim().parse().ok()
 }
 
 /// The assessment as it is now, at the cost of what changed, and the accounts whose postures may differ (`None`: all).

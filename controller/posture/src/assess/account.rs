@@ -14,7 +14,8 @@ use super::plan::Plan;
 use super::reason::{Reason, STATES};
 use super::regions::RegionSet;
 use super::scope::{CriterionSet, Scope};
-use crate::index::Row;
+use super::waivers::{Match, WaivedCheck, Waiver, Waiving};
+use crate::index::{AccountRows, Row};
 use crate::organization::AccountState;
 
 /// What holds for an account apart from its findings and the time.
@@ -32,6 +33,8 @@ pub(crate) struct Standing {
     pub(crate) unprotected: Box<[u16]>,
     /// Required guardrails of which nobody knows.
     pub(crate) protection_unknown: Box<[u16]>,
+    /// Granted exceptions that name it, the one that ends last first, whether they hold now or not.
+    pub(crate) waivers: Option<Arc<[Arc<Waiver>]>>,
 }
 
 /// How one account stands.
@@ -44,8 +47,12 @@ pub(crate) struct AccountResult {
     pub(crate) counts: [u32; STATES],
     /// Unknown checks that are so because the account is new.
     pub(crate) onboarding: u32,
-    /// Criteria with a check in each state.
+    /// Criteria with a check in each state, there where the criterion counts it.
     criteria: [CriterionSet; STATES],
+    /// What exceptions cover; in the order of checks.
+    pub(crate) waived: Box<[WaivedCheck]>,
+    /// What each exception covers; in the order of checks.
+    pub(crate) matches: Box<[Match]>,
     /// When time alone changes something, in milliseconds since 1970.
     pub(crate) changes_at: u64,
 }
@@ -55,40 +62,73 @@ pub(crate) struct AccountResult {
 pub(crate) struct Now<'a> {
     pub(crate) at: Timestamp,
     pub(crate) reader: Reader<'a>,
+    pub(crate) numbers: &'a Numbers,
+}
+
+/// Numbers of the catalogue's controls in the index.
+#[derive(Clone, Debug)]
+pub(crate) enum Numbers {
+    /// The same.
+    Same,
+    /// Others, by number in the catalogue; `None`: the index has no finding of it.
+    Others(Vec<Option<u16>>),
+}
+
+impl Numbers {
+    /// The number of a control in the index.
+    pub(crate) fn of(&self, control: u16) -> Option<u16> {
+        match self {
+            Self::Same => Some(control),
+            Self::Others(numbers) => numbers.get(usize::from(control)).copied().flatten(),
+        }
+    }
 }
 
 impl Standing {
     pub(crate) fn active(&self) -> bool {
         self.state == AccountState::Active
     }
+
+    /// Granted exceptions that name it.
+    pub(crate) fn waivers(&self) -> &[Arc<Waiver>] {
+        self.waivers.as_deref().unwrap_or_default()
+    }
+
+    /// When time alone begins or ends an exception that names it.
+    fn waivers_change_at(&self, now: Timestamp) -> u64 {
+        self.waivers().iter().filter_map(|waiver| waiver.changes_at(now)).min().map_or(u64::MAX, millis)
+    }
 }
 
 impl AccountResult {
     /// Assesses an account.
-    pub(crate) fn new(plan: &Plan, standing: Standing, rows: &[Row], remembered: &[Remembered], now: &Now<'_>) -> Self {
+    pub(crate) fn new(
+        plan: &Plan,
+        standing: Standing,
+        findings: Option<&AccountRows>,
+        remembered: &[Remembered],
+        now: &Now<'_>,
+    ) -> Self {
         let scope = plan.scope(&standing);
-        let required = plan.regions.required();
-        let life = Life::read(&now.reader, required, rows);
         let window = Window::of(standing.joined_at, plan.onboarding, now.at);
-        let circumstances = Circumstances {
-            active: standing.active(),
-            onboarding: window.open,
-            covered: &standing.covered,
-            required,
-            alive: life.alive,
-            hubs: &plan.hubs,
-            no_findings_is_not_applicable: plan.no_findings_is_not_applicable,
-        };
-        let mut changes_at = life.changes_at(&now.reader).min(window.changes_at);
+        let life = Life::read(&now.reader, plan.regions.required(), rows(findings));
+        let rules = circumstances(plan, &standing, &life, &window);
+        let mut changes_at =
+            life.changes_at(&now.reader).min(window.changes_at).min(standing.waivers_change_at(now.at));
         let mut suppressed = false;
         let mut checks = Vec::with_capacity(scope.controls.len());
-        // Both are in the order of controls: one pass over the findings.
-        let mut rest = rows;
-        for scoped in &scope.controls {
-            let tally = now.reader.tally(of_control(&mut rest, scoped.control.0));
+        let mut waiving = Waiving::new(standing.waivers(), findings, now.at);
+        let mut pass = Pass::new(findings, now.numbers);
+        for (scoped, number) in scope.controls.iter().zip(0_u16..) {
+            let rows = pass.of_control(scoped.control.0);
+            let tally = now.reader.tally(rows);
             changes_at = changes_at.min(tally.changes_at);
             suppressed |= tally.suppressed;
-            checks.push(circumstances.decide(scoped, &tally));
+            let mut check = rules.decide(scoped, &tally);
+            if waiving.any() && check.state <= State::Excepted {
+                waiving.waive(&rules, &now.reader, scoped, rows, (number, &mut check));
+            }
+            checks.push(check);
         }
         if let Some(until) = plan.suppressed_until.filter(|until| *until > now.at && suppressed) {
             changes_at = changes_at.min(millis(until));
@@ -96,19 +136,13 @@ impl AccountResult {
         if !standing.active() {
             changes_at = u64::MAX;
         }
+        let Waiving { checks: waived, matches, .. } = waiving;
         let mut checks = checks.into_boxed_slice();
         remember(&mut checks, remembered, since_1970(now.at));
-        Self::from_checks(standing, scope, checks, changes_at)
-    }
-
-    fn from_checks(standing: Standing, scope: &Scope, checks: Box<[Check]>, changes_at: u64) -> Self {
-        let (mut counts, mut criteria, mut onboarding) = ([0; STATES], [0; STATES], 0);
-        for (check, scoped) in checks.iter().zip(&scope.controls) {
-            counts[check.state as usize] += 1;
-            criteria[check.state as usize] |= scoped.criteria;
-            onboarding += u32::from(check.reason == Reason::Onboarding);
-        }
-        Self { standing, checks, counts, onboarding, criteria, changes_at }
+        let criteria = criteria(&checks, &waived, scope);
+        let (counts, onboarding) = counts(&checks);
+        let (waived, matches) = (waived.into_boxed_slice(), matches.into_boxed_slice());
+        Self { standing, checks, counts, onboarding, criteria, waived, matches, changes_at }
     }
 
     /// Criteria whose worst check is in a state.
@@ -123,13 +157,77 @@ impl AccountResult {
     }
 }
 
-/// Takes the rows of a control, and those of controls before it, off the front.
-fn of_control<'r>(rest: &mut &'r [Row], control: u16) -> &'r [Row] {
-    let before = rest.iter().take_while(|row| row.control < control).count();
-    let found = rest[before..].iter().take_while(|row| row.control == control).count();
-    let (rows, behind) = rest[before..].split_at(found);
-    *rest = behind;
-    rows
+/// What is the same for all checks of an account.
+fn circumstances<'a>(plan: &'a Plan, standing: &'a Standing, life: &Life, window: &Window) -> Circumstances<'a> {
+    Circumstances {
+        active: standing.active(),
+        onboarding: window.open,
+        covered: &standing.covered,
+        required: plan.regions.required(),
+        alive: life.alive,
+        hubs: &plan.hubs,
+        no_findings_is_not_applicable: plan.no_findings_is_not_applicable,
+    }
+}
+
+/// Checks by state, and how many are unknown because the account is new.
+fn counts(checks: &[Check]) -> ([u32; STATES], u32) {
+    let (mut counts, mut onboarding) = ([0; STATES], 0);
+    for check in checks {
+        counts[check.state as usize] += 1;
+        onboarding += u32::from(check.reason == Reason::Onboarding);
+    }
+    (counts, onboarding)
+}
+
+/// Criteria with a check in each state. A check that is waived inside some criteria is there in another state.
+fn criteria(checks: &[Check], waived: &[WaivedCheck], scope: &Scope) -> [CriterionSet; STATES] {
+    let mut criteria = [0; STATES];
+    let mut waived = waived.iter().filter(|waived| waived.criteria != 0).peekable();
+    for ((check, scoped), number) in checks.iter().zip(&scope.controls).zip(0_u16..) {
+        let mut rest = scoped.criteria;
+        while let Some(inside) = waived.next_if(|inside| inside.check == number) {
+            criteria[inside.state as usize] |= inside.criteria;
+            rest &= !inside.criteria;
+        }
+        criteria[check.state as usize] |= rest;
+    }
+    criteria
+}
+
+/// The findings of an account.
+fn rows(findings: Option<&AccountRows>) -> &[Row] {
+    findings.map(AccountRows::rows).unwrap_or_default()
+}
+
+/// One pass over the findings of an account, which are in the order of the index's controls, as those of the catalogue are.
+/// What an own catalogue added may be in another order: it is looked up.
+struct Pass<'r> {
+    findings: Option<&'r AccountRows>,
+    rest: &'r [Row],
+    /// Least number that may still come.
+    next: u16,
+    numbers: &'r Numbers,
+}
+
+impl<'r> Pass<'r> {
+    fn new(findings: Option<&'r AccountRows>, numbers: &'r Numbers) -> Self {
+        Self { findings, rest: rows(findings), next: 0, numbers }
+    }
+
+    /// The rows of a control.
+    fn of_control(&mut self, control: u16) -> &'r [Row] {
+        let Some(control) = self.numbers.of(control) else { return &[] };
+        if control < self.next {
+            return self.findings.map(|findings| findings.of_control(control)).unwrap_or_default();
+        }
+        self.next = control.saturating_add(1);
+        let before = self.rest.iter().take_while(|row| row.control < control).count();
+        let found = self.rest[before..].iter().take_while(|row| row.control == control).count();
+        let (rows, behind) = self.rest[before..].split_at(found);
+        self.rest = behind;
+        rows
+    }
 }
 
 /// Whether an account is alive: some check of Security Hub ran there of late, and passed or failed.

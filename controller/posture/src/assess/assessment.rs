@@ -8,10 +8,13 @@ use soc2_crds::State;
 use super::account::{AccountResult, Now, millis};
 use super::guardrails::GuardrailFacts;
 use super::memory::{Memory, Remembered};
+use super::objectives::{self, OverdueFindings};
+use super::owners::Judgements;
+use super::people::{Parts, Subject};
 use super::plan::{Plan, Planned};
 use super::rollup::Rollup;
+use super::shrunk::Shrinking;
 use crate::ids::AccountId;
-use crate::index::{AccountRows, FindingIndex, Row};
 use crate::world::World;
 
 /// How the accounts of a profile stand: compact, some 32 bytes a check. Words are made on demand.
@@ -21,6 +24,13 @@ pub struct Assessment {
     pub(super) accounts: BTreeMap<AccountId, AccountResult>,
     pub(super) guardrails: Vec<GuardrailFacts>,
     pub(super) rollup: Rollup,
+    pub(super) judgements: Judgements,
+    /// What people answer for.
+    pub(super) subjects: Vec<Subject>,
+    pub(super) parts: Parts,
+    pub(super) shrinking: Shrinking,
+    /// Findings that are open for too long, for each objective that asks for them.
+    pub(super) overdue_findings: Vec<Option<OverdueFindings>>,
     pub(super) now: Timestamp,
     /// Accounts that were assessed anew; `None`: all.
     renewed: Option<BTreeSet<AccountId>>,
@@ -29,12 +39,17 @@ pub struct Assessment {
 /// Two assessments are equal when they say the same; how they came to it does not matter.
 impl PartialEq for Assessment {
     fn eq(&self, other: &Self) -> bool {
-        let Self { plan, accounts, guardrails, rollup, now, renewed: _ } = self;
+        let Self { plan, accounts, guardrails, rollup, judgements, subjects, parts, shrinking, .. } = self;
         *plan == other.plan
             && *accounts == other.accounts
             && *guardrails == other.guardrails
             && *rollup == other.rollup
-            && *now == other.now
+            && *judgements == other.judgements
+            && *subjects == other.subjects
+            && *parts == other.parts
+            && *shrinking == other.shrinking
+            && self.overdue_findings == other.overdue_findings
+            && self.now == other.now
     }
 }
 
@@ -64,17 +79,32 @@ impl CompliantLabel {
 impl Assessment {
     /// Assesses every account.
     pub(super) fn new(planned: Planned, world: &World, memory: &Memory, now: Timestamp) -> Self {
-        let Planned { plan, standings, guardrails } = planned;
-        let bits = plan.region_bits(&world.index);
-        let moment = Now { at: now, reader: plan.reader(&bits, now) };
+        let Planned { plan, standings, guardrails, judgements, subjects, acknowledged } = planned;
+        let (bits, numbers) = (plan.region_bits(&world.index), plan.numbers(&world.index));
+        let moment = Now { at: now, reader: plan.reader(&bits, now), numbers: &numbers };
         let mut rollup = Rollup::new(&plan);
         let result = |(id, standing)| {
-            let result = AccountResult::new(&plan, standing, rows(&world.index, id), memory.of(id), &moment);
+            let result = AccountResult::new(&plan, standing, world.index.of(id), memory.of(id), &moment);
             rollup.add(&plan, &result);
             (id, result)
         };
-        let accounts = standings.into_iter().map(result).collect();
-        Self { plan, accounts, guardrails, rollup, now, renewed: None }
+        let accounts: BTreeMap<AccountId, AccountResult> = standings.into_iter().map(result).collect();
+        let parts = Parts::new(&subjects, &judgements.words, plan.manual.start_by, now);
+        let shrinking = Shrinking::new(&plan, rollup.active, memory.baseline(), acknowledged);
+        let overdue_findings = objectives::overdue_findings(&plan, world, &accounts, now);
+        Self {
+            plan,
+            accounts,
+            guardrails,
+            rollup,
+            judgements,
+            subjects,
+            parts,
+            shrinking,
+            overdue_findings,
+            now,
+            renewed: None,
+        }
     }
 
     /// Assesses anew what is not as it was.
@@ -83,11 +113,12 @@ impl Assessment {
             let memory = self.memory();
             return Self::new(planned, world, &memory, now);
         }
-        let Self { plan, accounts: mut before, mut rollup, .. } = self;
-        let bits = plan.region_bits(&world.index);
-        let moment = Now { at: now, reader: plan.reader(&bits, now) };
+        let Self { plan, accounts: mut before, mut rollup, shrinking, .. } = self;
+        let Planned { plan: _, standings, guardrails, judgements, subjects, acknowledged } = planned;
+        let (bits, numbers) = (plan.region_bits(&world.index), plan.numbers(&world.index));
+        let moment = Now { at: now, reader: plan.reader(&bits, now), numbers: &numbers };
         let (mut accounts, mut renewed) = (BTreeMap::new(), BTreeSet::new());
-        for (id, standing) in planned.standings {
+        for (id, standing) in standings {
             let old = before.remove(&id);
             let stands = |old: &AccountResult| {
                 old.standing == standing && old.changes_at > millis(now) && !changed.contains(&id)
@@ -96,7 +127,7 @@ impl Assessment {
                 Some(old) if stands(&old) => old,
                 old => {
                     let remembered = old.as_ref().map(Remembered::of).unwrap_or_default();
-                    let new = AccountResult::new(&plan, standing, rows(&world.index, id), &remembered, &moment);
+                    let new = AccountResult::new(&plan, standing, world.index.of(id), &remembered, &moment);
                     if let Some(old) = old {
                         rollup.remove(&plan, &old);
                     }
@@ -110,7 +141,22 @@ impl Assessment {
         for gone in before.values() {
             rollup.remove(&plan, gone);
         }
-        Self { plan, accounts, guardrails: planned.guardrails, rollup, now, renewed: Some(renewed) }
+        let parts = Parts::new(&subjects, &judgements.words, plan.manual.start_by, now);
+        let shrinking = Shrinking::new(&plan, rollup.active, shrinking.baseline(), acknowledged);
+        let overdue_findings = objectives::overdue_findings(&plan, world, &accounts, now);
+        Self {
+            plan,
+            accounts,
+            guardrails,
+            rollup,
+            judgements,
+            subjects,
+            parts,
+            shrinking,
+            overdue_findings,
+            now,
+            renewed: Some(renewed),
+        }
     }
 
     /// When it was assessed.
@@ -126,11 +172,15 @@ impl Assessment {
         self.renewed.as_ref()
     }
 
-    /// The first moment at which time alone changes something: evidence gets too old, onboarding ends, `until` passes.
+    /// The first moment at which time alone changes something: evidence gets too old, onboarding ends, `until` passes, an
+    /// exception begins, ends or will soon end, something has to be attested again.
     #[must_use]
     pub fn next_change_at(&self) -> Option<Timestamp> {
-        let first = self.accounts.values().map(|account| account.changes_at).min()?;
-        Timestamp::from_millisecond(i64::try_from(first).ok()?).ok()
+        let first = self.accounts.values().map(|account| account.changes_at).min();
+        let of_accounts = first.and_then(|first| Timestamp::from_millisecond(i64::try_from(first).ok()?).ok());
+        let of_findings = self.overdue_findings.iter().flatten().filter_map(|found| found.next_change_at);
+        let others = [of_accounts, self.exceptions_change_at(), self.parts.changes_at];
+        others.into_iter().flatten().chain(of_findings).min()
     }
 
     /// Accounts of which time alone may have changed something by `now`. [`super::reassess`] finds them itself.
@@ -149,11 +199,12 @@ impl Assessment {
     #[must_use]
     pub fn compliant(&self, account: AccountId) -> Option<CompliantLabel> {
         let result = self.accounts.get(&account)?;
-        let label = if result.count(State::Failed) > 0 || !result.standing.unprotected.is_empty() {
+        let has = |state: State| result.criteria_in(state) != 0;
+        let label = if has(State::Failed) || !result.standing.unprotected.is_empty() {
             CompliantLabel::False
-        } else if result.count(State::Unknown) > 0
+        } else if has(State::Unknown)
             || !result.standing.protection_unknown.is_empty()
-            || result.count(State::Passed) + result.count(State::Excepted) == 0
+            || !(has(State::Passed) || has(State::Excepted))
         {
             CompliantLabel::Unknown
         } else {
@@ -162,24 +213,21 @@ impl Assessment {
         Some(label)
     }
 
-    /// Since when each check is in its state.
+    /// Since when each check is in its state, and how many accounts there were.
     #[must_use]
     pub fn memory(&self) -> Memory {
-        Memory::from_results(self.accounts.iter().map(|(id, result)| (*id, result)))
+        let results = self.accounts.iter().map(|(id, result)| (*id, result));
+        Memory::from_results(results).with_baseline(self.shrinking.baseline())
     }
 
     /// Bytes of memory that it takes.
     #[must_use]
     pub fn memory_bytes(&self) -> usize {
         let of_account = |account: &AccountResult| {
-            size_of_val(account) + size_of_val(&*account.checks) + account.standing.name.len()
+            let waived = size_of_val(&*account.waived) + size_of_val(&*account.matches);
+            size_of_val(account) + size_of_val(&*account.checks) + waived + account.standing.name.len()
         };
         let sums = size_of_val(&*self.rollup.controls) + size_of_val(&*self.rollup.criteria);
         size_of_val(self) + sums + self.accounts.values().map(of_account).sum::<usize>()
     }
-}
-
-/// The findings of an account.
-pub(super) fn rows(index: &FindingIndex, account: AccountId) -> &[Row] {
-    index.of(account).map(AccountRows::rows).unwrap_or_default()
 }

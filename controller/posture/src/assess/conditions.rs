@@ -2,9 +2,10 @@
 
 use std::cmp::Reverse;
 
-use soc2_crds::State;
+use soc2_crds::{CriterionStatus, ManualState, State};
 
 use super::assessment::Assessment;
+use super::criterion::{NOT_COVERED, reason};
 use super::guardrails::GuardrailFacts;
 use super::message::{counted, some, verb};
 use super::reason::Reason;
@@ -35,10 +36,10 @@ impl ConditionStatus {
     }
 }
 
-/// A condition of the profile, without times and generation.
+/// A condition, without times and generation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConditionFact {
-    /// `Compliant`, `DataComplete`, `CoverageComplete` or `GuardrailsInForce`.
+    /// `Compliant`, `DataComplete`, `CoverageComplete` or `GuardrailsInForce`; of what owners wrote `Ready` or `Stalled`.
     pub type_: &'static str,
     /// Whether it holds.
     pub status: ConditionStatus,
@@ -46,6 +47,16 @@ pub struct ConditionFact {
     pub reason: String,
     /// In words, with what to do; absolute times only.
     pub message: String,
+}
+
+/// Conditions of an object that owners wrote: `Ready`, and `Stalled` while it is refused.
+pub(crate) fn ready_or_stalled(refused: bool, reason: &str, message: &str) -> Vec<ConditionFact> {
+    let fact = |type_, status| ConditionFact { type_, status, reason: reason.to_owned(), message: message.to_owned() };
+    if refused {
+        vec![fact("Ready", ConditionStatus::False), fact("Stalled", ConditionStatus::True)]
+    } else {
+        vec![fact("Ready", ConditionStatus::True)]
+    }
 }
 
 /// Status, reason and message.
@@ -62,7 +73,7 @@ const OUTAGES: [Reason; 6] = [
 ];
 
 /// Reasons of `CoverageComplete`, the worst first.
-const SETUP: [Reason; 6] = [
+pub(crate) const SETUP: [Reason; 6] = [
     Reason::RegionNotCovered,
     Reason::StandardNotEnabled,
     Reason::ControlDisabled,
@@ -106,33 +117,98 @@ impl Assessment {
     }
 
     fn compliant_condition(&self, guardrails: Option<&Fact>) -> Fact {
-        use ConditionStatus::{False, True, Unknown};
-        let worst = self.criteria().iter().map(|criterion| criterion.state).min();
+        use ConditionStatus::{False, Unknown};
         if let Some((reason, message)) = self.blind().or_else(|| self.too_few_accounts()) {
             return (Unknown, reason, message);
         }
-        if worst == Some(State::Failed) {
-            return (False, "ControlsFailing", self.failing());
+        let criteria = self.criteria();
+        if let Some((reason, message)) = self.worst_half(&criteria, State::Failed) {
+            return (False, reason, message);
         }
         if let Some((False, _, message)) = guardrails {
             return (False, "GuardrailsNotInForce", message.clone());
         }
-        if worst == Some(State::Unknown) {
-            return (Unknown, "ControlsUnknown", self.unknown());
+        if let Some((reason, message)) = self.worst_half(&criteria, State::Unknown) {
+            return (Unknown, reason, message);
         }
         if let Some((Unknown, _, message)) = guardrails {
             return (Unknown, "GuardrailsUnknown", message.clone());
         }
+        self.all_is_well(&criteria)
+    }
+
+    /// Why criteria are in a state: their controls, else people's part, else that nothing answers for them. `None`: none is.
+    fn worst_half(&self, criteria: &[CriterionStatus], state: State) -> Option<(&'static str, String)> {
+        let there: Vec<&CriterionStatus> = criteria.iter().filter(|criterion| criterion.state == state).collect();
+        let by_reason = |wanted: &str| -> Vec<&str> {
+            let with_it = there.iter().filter(|criterion| criterion.reason.as_deref() == Some(wanted));
+            with_it.map(|criterion| criterion.id.as_str()).collect()
+        };
+        if there.iter().any(|criterion| criterion.reason.is_none()) {
+            let people = [ManualState::Overdue, ManualState::NeverAttested, ManualState::PartlyAttested];
+            let people: Vec<String> =
+                people.into_iter().filter_map(|part| self.people_are_late(part, &by_reason(reason(part)))).collect();
+            let tail = if people.is_empty() { String::new() } else { format!("; {}", people.join("; ")) };
+            return Some(match state {
+                State::Failed => ("ControlsFailing", self.failing() + &tail),
+                _ => ("ControlsUnknown", self.unknown() + &tail),
+            });
+        }
+        for part in [ManualState::Overdue, ManualState::NeverAttested, ManualState::PartlyAttested] {
+            if let Some(message) = self.people_are_late(part, &by_reason(reason(part))) {
+                return Some((reason(part), message));
+            }
+        }
+        let ids = by_reason(NOT_COVERED);
+        (!ids.is_empty()).then(|| {
+            let message = format!("no control in scope answers for {}, and nobody attested it", some(&ids, NAMES));
+            (NOT_COVERED, message)
+        })
+    }
+
+    /// What people have to do, where criteria are as they are because of it; `None`: none are.
+    fn people_are_late(&self, state: ManualState, criteria: &[&str]) -> Option<String> {
+        if criteria.is_empty() {
+            return None;
+        }
+        let activities: Vec<String> =
+            self.activities().into_iter().filter(|row| row.state == state).map(|row| row.id).collect();
+        let activities = if activities.is_empty() { String::new() } else { format!(" ({})", some(&activities, NAMES)) };
+        let what = match state {
+            ManualState::Overdue => "has to be attested again",
+            ManualState::PartlyAttested => "is not attested for every account",
+            _ => "was never attested",
+        };
+        Some(format!("people's part of {} {what}{activities}", some(criteria, NAMES)))
+    }
+
+    /// Every criterion passes, is waived or does not apply.
+    fn all_is_well(&self, criteria: &[CriterionStatus]) -> Fact {
+        use ConditionStatus::{True, Unknown};
         let count = |state: State| self.rollup.checks[state as usize];
-        let (passed, excepted, disabled) = (count(State::Passed), count(State::Excepted), self.rollup.disabled);
-        if passed + excepted == 0 {
+        let (passed, disabled) = (count(State::Passed), self.rollup.disabled);
+        let excepted = count(State::Excepted) + self.rollup.waived_inside;
+        let attested = criteria.iter().any(|one| matches!(one.manual, Some(ManualState::Attested | ManualState::Due)));
+        if passed + excepted == 0 && !attested {
             let message = "nothing was assessed: no control is in scope and applicable".to_owned();
             return (Unknown, "NothingAssessed", message);
         }
-        let tail = format!("{excepted} waived, {disabled} disabled; manual parts are tracked elsewhere");
-        let accounts = counted(self.rollup.active.into(), "account");
-        let message = format!("{} pass in {accounts}; {tail}", counted(passed, "check"));
-        (True, if excepted > 0 { "CompliantWithExceptions" } else { "TechnicallyCompliant" }, message)
+        let elsewhere = self.plan.manual.elsewhere && criteria.iter().any(|criterion| criterion.manual.is_some());
+        let due = self.activities().into_iter().filter(|row| row.state == ManualState::Due).count() as u64;
+        let people = match (elsewhere, due) {
+            (true, _) => "; manual parts are tracked elsewhere".to_owned(),
+            (false, 0) => String::new(),
+            (false, due) => format!("; {} {} to be attested soon", counted(due, "activity"), verb(due, "has", "have")),
+        };
+        let (accounts, checks) = (counted(self.rollup.active.into(), "account"), counted(passed, "check"));
+        let (pass, tail) = (verb(passed, "passes", "pass"), format!("{excepted} waived, {disabled} disabled{people}"));
+        let message = format!("{checks} {pass} in {accounts}; {tail}");
+        let reason = match (excepted > 0, elsewhere) {
+            (true, _) => "CompliantWithExceptions",
+            (false, true) => "TechnicallyCompliant",
+            (false, false) => "Compliant",
+        };
+        (True, reason, message)
     }
 
     fn too_few_accounts(&self) -> Option<(&'static str, String)> {
@@ -141,15 +217,22 @@ impl Assessment {
             let message = format!("no active account matches spec.targets ({} in total)", self.rollup.accounts);
             return Some(("NoTargets", message));
         }
-        let least = self.plan.min_accounts.filter(|least| active < *least)?;
         let failed = self.rollup.checks[State::Failed as usize];
         let (accounts, checks) = (counted(active.into(), "active account"), counted(failed, "failed check"));
-        let message = format!("{accounts} in spec.targets, fewer than minAccounts ({least}); {checks} there");
+        if let Some(least) = self.plan.min_accounts.filter(|least| active < *least) {
+            let message = format!("{accounts} in spec.targets, fewer than minAccounts ({least}); {checks} there");
+            return Some(("TargetsShrunk", message));
+        }
+        let before = self.shrinking.shrunk_from()?;
+        let message = format!(
+            "{accounts} in spec.targets, {before} at the reading before; {checks} there. If that is right: \
+             kubectl annotate --overwrite cprof NAME soc2-operator.dev/acknowledge-targets={active}"
+        );
         Some(("TargetsShrunk", message))
     }
 
     /// Checks that count as assessed.
-    fn assessed(&self) -> u64 {
+    pub(super) fn assessed(&self) -> u64 {
         [State::Passed, State::Failed, State::Unknown].iter().map(|state| self.rollup.checks[*state as usize]).sum()
     }
 

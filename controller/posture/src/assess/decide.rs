@@ -50,6 +50,11 @@ pub(crate) struct Circumstances<'a> {
 type Decision = (State, Reason, RegionSet);
 
 impl Circumstances<'_> {
+    /// Whether what is unknown is so by rules 4 and 5, and not because a source cannot be read (rule 3).
+    pub(crate) fn readable(&self) -> bool {
+        self.covered.obstacle.is_none()
+    }
+
     /// Decides one check.
     pub(crate) fn decide(&self, scoped: &Scoped, tally: &Tally) -> Check {
         let (state, reason, regions) = self.decision(scoped, tally);
@@ -92,6 +97,7 @@ impl Circumstances<'_> {
         }
         match self.missing(scoped, tally).into_iter().chain(tally.unknown_reason()).min() {
             Some((reason, regions)) => (State::Unknown, reason, regions),
+            None if tally.waived > 0 => (State::Excepted, Reason::Excepted, 0),
             None if tally.excepted > 0 => (State::Excepted, Reason::SuppressedUpstream, 0),
             None if tally.passed > 0 && scoped.checks_resources && !tally.real_resource => {
                 (State::Passed, Reason::NothingToCheck, 0)
@@ -134,7 +140,8 @@ impl Circumstances<'_> {
     /// Why there is no finding in any of these Regions.
     fn why(&self, scoped: &Scoped, regions: RegionSet) -> Reason {
         let hubs = self.covered.hubs.iter().filter_map(|number| self.hubs.get(*number as usize));
-        let mut enabled = hubs.filter(|hub| hub.region & regions != 0 && hub.has_standard(scoped.standards)).peekable();
+        let has_standard = |hub: &Hub| scoped.custom || hub.has_standard(scoped.standards);
+        let mut enabled = hubs.filter(|hub| hub.region & regions != 0 && has_standard(hub)).peekable();
         if enabled.peek().is_none() {
             Reason::StandardNotEnabled
         } else if enabled.all(|hub| hub.disables(scoped.control)) {

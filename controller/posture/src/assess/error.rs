@@ -69,6 +69,14 @@ pub enum SpecError {
         /// The value.
         value: String,
     },
+    /// Not a number, percentage or duration.
+    #[error("{field}: {value:?} is no measure; write it as in 12, 98.5% or 3h30m")]
+    BadMeasure {
+        /// Path of the field.
+        field: String,
+        /// The value.
+        value: String,
+    },
     /// More Regions than AWS has.
     #[error("{field}: {count} Regions are more than the {most} that can be required")]
     TooManyRegions {
@@ -94,6 +102,7 @@ impl SpecError {
             Self::UnknownGuardrail { .. } => "UnknownGuardrail",
             Self::BadDuration { .. } => "BadDuration",
             Self::BadDate { .. } => "BadDate",
+            Self::BadMeasure { .. } => "BadMeasure",
             Self::TooManyRegions { .. } => "TooManyRegions",
         }
     }

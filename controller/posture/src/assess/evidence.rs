@@ -46,14 +46,27 @@ impl Freshness {
 
 /// What one resource in one Region shows. When several findings speak of it, the least of their outcomes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Outcome {
+pub(crate) enum Outcome {
     Failed,
     Suppressed,
     Warning,
     NotAvailable,
     Stale,
+    /// Suppressed in Security Hub, which the profile takes for a waiver.
     Excepted,
     Passed,
+    /// Failed or suppressed, and waived by an exception.
+    Waived,
+}
+
+/// The result of one resource in one Region.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ResourceResult<'r> {
+    pub(crate) outcome: Outcome,
+    /// The finding that decides.
+    pub(crate) row: &'r Row,
+    /// It is fresh.
+    pub(crate) fresh: bool,
 }
 
 /// What the findings of one control show together.
@@ -65,6 +78,8 @@ pub(crate) struct Tally {
     pub(crate) passed: u32,
     pub(crate) unknown: u32,
     pub(crate) excepted: u32,
+    /// Waived by exceptions.
+    pub(crate) waived: u32,
     pub(crate) failed_in: RegionSet,
     suppressed_in: RegionSet,
     warning_in: RegionSet,
@@ -104,15 +119,26 @@ impl Reader<'_> {
     /// What the rows of one control show.
     pub(crate) fn tally(&self, rows: &[Row]) -> Tally {
         let mut tally = Tally::NONE;
-        let same_resource = |one: &Row, other: &Row| one.resource == other.resource && one.region == other.region;
         for group in rows.chunk_by(same_resource) {
-            self.add(&mut tally, group);
+            if let Some(result) = self.result(&mut tally, group) {
+                self.count(&mut tally, result);
+            }
         }
         tally
     }
 
-    /// Adds the findings of one resource in one Region: the fresh ones if any is fresh, else all; of these the worst.
-    fn add(&self, tally: &mut Tally, group: &[Row]) {
+    /// The results of the rows of one control, each resource once.
+    pub(crate) fn results<'r>(&self, rows: &'r [Row]) -> impl Iterator<Item = ResourceResult<'r>> {
+        let reader = *self;
+        rows.chunk_by(same_resource).filter_map(move |group| {
+            let mut aside = Tally::NONE;
+            reader.result(&mut aside, group)
+        })
+    }
+
+    /// The result of one resource in one Region: of its findings the fresh ones if any is fresh, else all; of these the
+    /// worst. Notes in the tally what concerns each finding.
+    fn result<'r>(&self, tally: &mut Tally, group: &'r [Row]) -> Option<ResourceResult<'r>> {
         let mut any_fresh = false;
         let mut worst: Option<(Outcome, &Row)> = None;
         for row in group.iter().filter(|row| !row.archived()) {
@@ -131,9 +157,7 @@ impl Reader<'_> {
                 worst = Some((outcome, row));
             }
         }
-        if let Some((outcome, row)) = worst {
-            self.count(tally, outcome, row, any_fresh);
-        }
+        worst.map(|(outcome, row)| ResourceResult { outcome, row, fresh: any_fresh })
     }
 
     fn outcome(&self, row: &Row, fresh: bool) -> Outcome {
@@ -148,7 +172,9 @@ impl Reader<'_> {
         }
     }
 
-    fn count(&self, tally: &mut Tally, outcome: Outcome, row: &Row, fresh: bool) {
+    /// Counts the result of one resource.
+    pub(crate) fn count(&self, tally: &mut Tally, result: ResourceResult<'_>) {
+        let ResourceResult { outcome, row, fresh } = result;
         let region = self.region(row);
         tally.evidence |= region;
         match outcome {
@@ -168,6 +194,10 @@ impl Reader<'_> {
                 tally.excepted += 1;
                 return;
             }
+            Outcome::Waived => {
+                tally.waived += 1;
+                return;
+            }
             Outcome::Suppressed => tally.suppressed_in |= region,
             Outcome::Warning => tally.warning_in |= region,
             Outcome::NotAvailable => tally.not_available_in |= region,
@@ -178,17 +208,11 @@ impl Reader<'_> {
         }
         tally.unknown += 1;
     }
+}
 
-    /// The first row of a group that fails, if the group does; to name its resource.
-    pub(crate) fn failing<'r>(&self, rows: &'r [Row]) -> impl Iterator<Item = &'r Row> {
-        let same_resource = |one: &Row, other: &Row| one.resource == other.resource && one.region == other.region;
-        let reader = *self;
-        rows.chunk_by(same_resource).filter_map(move |group| {
-            let mut alone = Tally::NONE;
-            reader.add(&mut alone, group);
-            group.iter().find(|row| alone.failed > 0 && row.wants_text())
-        })
-    }
+/// Whether two findings speak of one resource in one Region.
+fn same_resource(one: &Row, other: &Row) -> bool {
+    one.resource == other.resource && one.region == other.region
 }
 
 impl Tally {
@@ -199,6 +223,7 @@ impl Tally {
         passed: 0,
         unknown: 0,
         excepted: 0,
+        waived: 0,
         failed_in: 0,
         suppressed_in: 0,
         warning_in: 0,

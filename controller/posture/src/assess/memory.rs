@@ -9,11 +9,14 @@ use super::account::AccountResult;
 use super::decide::since_1970;
 use crate::ids::AccountId;
 
-/// Since when each (account, control) is in its state. Without it every check is in its state since now.
+/// What an assessment needs to know of the past: since when each (account, control) is in its state (without it, since now),
+/// and how many accounts there were.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Memory {
     /// Each in the order of controls.
     accounts: BTreeMap<AccountId, Box<[Remembered]>>,
+    /// Active accounts that the next reading is compared with.
+    baseline: Option<u32>,
 }
 
 /// Since when one control of one account is in its state.
@@ -32,9 +35,22 @@ impl Memory {
         self.accounts.insert(account, published(catalog, posture));
     }
 
+    /// The same, with the number of active accounts that the next reading is compared with: `status.targets.baseline` of the
+    /// profile; after a restart.
+    #[must_use]
+    pub fn with_baseline(self, baseline: Option<u32>) -> Self {
+        Self { baseline, ..self }
+    }
+
+    /// Active accounts that the next reading is compared with.
+    pub(crate) fn baseline(&self) -> Option<u32> {
+        self.baseline
+    }
+
     /// What an assessment says.
     pub(crate) fn from_results<'a>(results: impl Iterator<Item = (AccountId, &'a AccountResult)>) -> Self {
-        Self { accounts: results.map(|(account, result)| (account, Remembered::of(result))).collect() }
+        let accounts = results.map(|(account, result)| (account, Remembered::of(result))).collect();
+        Self { accounts, baseline: None }
     }
 
     /// What is known of an account.

@@ -11,6 +11,8 @@ use super::reason::Reason;
 
 /// Longest text from outside in a message, in characters.
 const MAX_DETAIL: usize = 300;
+/// Most criteria named in a message.
+const MAX_CRITERIA: usize = 8;
 
 /// Several unknown checks of one account that have the same reason.
 pub(crate) struct Group<'a> {
@@ -23,14 +25,59 @@ pub(crate) struct Group<'a> {
     pub(crate) joined_at: Option<Timestamp>,
 }
 
+/// What an exception covers of one check.
+pub(crate) struct Waived<'a> {
+    /// Inside which criteria; empty: wherever the control counts.
+    pub(crate) criteria: Vec<String>,
+    /// State of the control there.
+    pub(crate) state: State,
+    pub(crate) resources: u32,
+    /// `<namespace>/<name>` of the exception.
+    pub(crate) by: &'a str,
+    pub(crate) until: Timestamp,
+}
+
+impl Waived<'_> {
+    fn words(&self, noun: &str) -> String {
+        let what = if self.resources == 0 {
+            "missing data is".to_owned()
+        } else {
+            format!("{} {}", counted(self.resources.into(), noun), verb(self.resources.into(), "is", "are"))
+        };
+        format!("{what} waived until {} by {}", self.until, self.by)
+    }
+}
+
 impl Plan {
-    /// A row of a Failed or Excepted check.
-    pub(crate) fn row_message(&self, check: &Check) -> String {
-        if check.state == State::Excepted {
-            let until = self.suppressed_until.map(|until| format!(" until {until}")).unwrap_or_default();
-            return format!("suppressed in Security Hub, which the profile counts as waived{until}");
+    /// A row of a Failed or Excepted check, with what exceptions cover of it.
+    pub(crate) fn row_message(&self, check: &Check, waived: &[Waived<'_>]) -> String {
+        let everywhere = waived.iter().find(|waived| waived.criteria.is_empty());
+        let mut message = match (check.state, everywhere) {
+            (State::Excepted, Some(waived)) => waived.words("resource"),
+            (State::Excepted, None) => {
+                let until = self.suppressed_until.map(|until| format!(" until {until}")).unwrap_or_default();
+                format!("suppressed in Security Hub, which the profile counts as waived{until}")
+            }
+            (_, None) => self.failing(check, 0),
+            (_, Some(waived)) => {
+                format!("{}; {}", self.failing(check, waived.resources), waived.words("more resource"))
+            }
+        };
+        for waived in waived.iter().filter(|waived| !waived.criteria.is_empty()) {
+            let _ = write!(
+                message,
+                "; inside {} it is {:?}: {}",
+                some(&waived.criteria, MAX_CRITERIA),
+                waived.state,
+                waived.words("resource")
+            );
         }
-        let all = check.failed + check.passed + check.unknown;
+        message
+    }
+
+    /// What fails; `waived` resources more would.
+    fn failing(&self, check: &Check, waived: u32) -> String {
+        let all = check.failed + check.passed + check.unknown + waived;
         let (all, fail) = (counted(all.into(), "resource"), verb(check.failed.into(), "fails", "fail"));
         let mut message = format!("{} of {all} {fail} in {}", check.failed, self.regions.words(check.regions));
         if let Some(at) = time(check.at) {

@@ -8,22 +8,28 @@ use std::time::Duration;
 use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
-use soc2_catalog::{Catalog, StandardCode, TscCategory, standards};
-use soc2_crds::{Category, ComplianceProfileSpec, NoFindingsTreatment, Suppressed, SuppressedTreatment};
+use soc2_catalog::{Catalog, StandardCode, Tier, TscCategory, standards};
+use soc2_crds::{
+    Category, ComplianceProfileSpec, ManualTracking, NoFindingsTreatment, Objective, ProfileTier, Suppressed,
+    SuppressedTreatment,
+};
 
 use super::Desired;
-use super::account::{Standing, millis};
-use super::coverage::{Coverage, Hub};
+use super::account::{Numbers, Standing, millis};
+use super::coverage::Hub;
 use super::error::SpecError;
 use super::evidence::{Freshness, Reader};
 use super::guardrails::GuardrailFacts;
+use super::objectives::Measure;
+use super::owners::Judgements;
+use super::people::Subject;
 use super::regions::RegionTable;
 use super::scope::{Entry, Material, Scope, Scopes, StandardSet, standard_set};
+use super::standings;
 use crate::duration;
 use crate::ids::AccountId;
 use crate::index::FindingIndex;
 use crate::organization::{AccountState, Organization};
-use crate::protection::Protection;
 use crate::targets;
 use crate::world::World;
 
@@ -45,12 +51,23 @@ pub(crate) struct Plan {
     /// Required guardrails, each once.
     pub(crate) guardrails: Vec<String>,
     pub(crate) min_accounts: Option<u32>,
+    pub(crate) manual: Manual,
+    pub(crate) objectives: Vec<Objective>,
     /// Selectors that match nothing.
     pub(crate) unmatched: Vec<String>,
     /// The targets ask for tags that were not read.
     pub(crate) tags_missing: bool,
     /// The organization was read.
     pub(crate) organization_read: bool,
+}
+
+/// How people's part is tracked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Manual {
+    /// In another system.
+    pub(crate) elsewhere: bool,
+    /// Until then what was never attested is only due.
+    pub(crate) start_by: Option<Timestamp>,
 }
 
 /// A catalogue, compared by content.
@@ -74,12 +91,16 @@ pub(crate) struct Planned {
     pub(crate) plan: Plan,
     pub(crate) standings: BTreeMap<AccountId, Standing>,
     pub(crate) guardrails: Vec<GuardrailFacts>,
+    pub(crate) judgements: Judgements,
+    pub(crate) subjects: Vec<Subject>,
+    /// Number of active accounts that somebody acknowledged.
+    pub(crate) acknowledged: Option<u32>,
 }
 
 impl Plan {
     /// The scope of an account.
     pub(crate) fn scope(&self, standing: &Standing) -> &Scope {
-        const EMPTY: &Scope = &Scope { controls: Vec::new(), disabled: 0 };
+        const EMPTY: &Scope = &Scope { controls: Vec::new(), disabled: 0, manual: Vec::new() };
         self.scopes.list.get(standing.scope).unwrap_or(EMPTY)
     }
 
@@ -98,17 +119,27 @@ impl Plan {
         let names = index.names().regions();
         names.iter().map(|name| u8::try_from(self.regions.bit(name)).unwrap_or(63)).collect()
     }
+
+    /// Numbers of the catalogue's controls in the index, which has a catalogue of its own.
+    pub(crate) fn numbers(&self, index: &FindingIndex) -> Numbers {
+        let (catalog, names) = (&self.catalog.0, index.names());
+        if Arc::ptr_eq(catalog, names.catalog()) {
+            return Numbers::Same;
+        }
+        Numbers::Others(catalog.controls().iter().map(|control| names.known_control(&control.id)).collect())
+    }
 }
 
-/// Resolves what is wanted.
-pub(crate) fn plan(desired: &Desired<'_>, world: &World) -> Result<Planned, SpecError> {
+/// Resolves what is wanted; what owners wrote is judged again only where it changed since `before`.
+pub(crate) fn plan(desired: &Desired<'_>, world: &World, before: &Judgements) -> Result<Planned, SpecError> {
     let profile = desired.profile;
     let accounts = Accounts::select(profile, world.organization.as_ref());
     let regions = regions(desired, world)?;
     let criteria = criteria(profile, desired.catalog);
     let required = required_standards(profile)?;
     let enabled = standard_set(enabled_standards(world, &accounts.targets));
-    let material = Material { catalog: desired.catalog, criteria: &criteria, standards: required | enabled };
+    let (standards, tier) = (required | enabled, tier(profile.tier));
+    let material = Material { catalog: desired.catalog, criteria: &criteria, standards, tier };
     let mut unmatched = accounts.unmatched;
     let mut tags_missing = accounts.tags_missing;
     let entries = entries(&material, profile, world.organization.as_ref(), &mut unmatched, &mut tags_missing)?;
@@ -128,17 +159,51 @@ pub(crate) fn plan(desired: &Desired<'_>, world: &World) -> Result<Planned, Spec
         suppressed_until: profile.suppressed.as_ref().map(suppressed_until).transpose()?,
         guardrails: guardrails(profile, desired.catalog)?,
         min_accounts: profile.targets.min_accounts,
+        manual: manual(profile)?,
+        objectives: objectives(profile)?,
         unmatched,
         tags_missing,
         organization_read: world.organization.is_some(),
         criteria,
     };
-    let standings = standings(desired, world, &plan, &accounts.targets, &of_accounts);
-    let active = standings.iter().filter(|(_, standing)| standing.active()).map(|(id, _)| *id);
-    let active: Vec<AccountId> = active.collect();
+    let of_accounts: BTreeMap<AccountId, usize> = accounts.targets.into_iter().zip(of_accounts).collect();
+    let active = standings::active(world.organization.as_ref(), &of_accounts);
+    let subjects = standings::subjects(&plan, &of_accounts, &active);
+    let judgements = Judgements::new(desired, world, &plan.criteria, (&subjects, &active), before);
+    let standings = standings::standings(desired, world, &plan, &of_accounts, &judgements.waivers);
+    let active: Vec<AccountId> = active.into_iter().collect();
     let facts = |name: &String| GuardrailFacts::new(name, desired.protection.get(name), &active);
     let guardrails = plan.guardrails.iter().map(facts).collect();
-    Ok(Planned { plan, standings, guardrails })
+    Ok(Planned { plan, standings, guardrails, judgements, subjects, acknowledged: desired.acknowledged_targets })
+}
+
+fn tier(wanted: ProfileTier) -> Tier {
+    match wanted {
+        ProfileTier::Default => Tier::Default,
+        ProfileTier::Extended => Tier::Extended,
+    }
+}
+
+/// How people's part is tracked.
+fn manual(profile: &ComplianceProfileSpec) -> Result<Manual, SpecError> {
+    let start_by = profile.manual.start_by.as_ref().map(|day| begin_of_day("spec.manual.startBy", day)).transpose()?;
+    Ok(Manual { elsewhere: profile.manual.tracking == ManualTracking::Elsewhere, start_by })
+}
+
+/// The objectives; what they ask for must be readable.
+fn objectives(profile: &ComplianceProfileSpec) -> Result<Vec<Objective>, SpecError> {
+    for (at, objective) in profile.objectives.iter().enumerate() {
+        let field = |name: &str| format!("spec.objectives[{at}].{name}");
+        if let Some(age) = &objective.max_age {
+            parse_duration(&field("maxAge"), age)?;
+        }
+        for (name, value) in [("min", &objective.min), ("max", &objective.max)] {
+            if let Some(value) = value.as_ref().filter(|value| Measure::parse(value).is_none()) {
+                return Err(SpecError::BadMeasure { field: field(name), value: value.clone() });
+            }
+        }
+    }
+    Ok(profile.objectives.clone())
 }
 
 /// The accounts of a profile.
@@ -247,8 +312,13 @@ fn parse_duration(field: &str, value: &str) -> Result<Duration, SpecError> {
 /// The beginning of the day, in UTC, from which suppressions count no longer.
 fn suppressed_until(wanted: &Suppressed) -> Result<Timestamp, SpecError> {
     let SuppressedTreatment::Excepted = wanted.treat_as;
-    let bad = || SpecError::BadDate { field: "spec.suppressed.until".to_owned(), value: wanted.until.clone() };
-    let day: Date = wanted.until.parse().map_err(|_| bad())?;
+    begin_of_day("spec.suppressed.until", &wanted.until)
+}
+
+/// The beginning of a day, in UTC.
+fn begin_of_day(field: &str, value: &str) -> Result<Timestamp, SpecError> {
+    let bad = || SpecError::BadDate { field: field.to_owned(), value: value.to_owned() };
+    let day: Date = value.parse().map_err(|_| bad())?;
     day.to_zoned(TimeZone::UTC).map(|moment| moment.timestamp()).map_err(|_| bad())
 }
 
@@ -264,48 +334,4 @@ fn guardrails(profile: &ComplianceProfileSpec, catalog: &Catalog) -> Result<Vec<
         }
     }
     Ok(names)
-}
-
-fn standings(
-    desired: &Desired<'_>,
-    world: &World,
-    plan: &Plan,
-    accounts: &BTreeSet<AccountId>,
-    scopes: &[usize],
-) -> BTreeMap<AccountId, Standing> {
-    let Some(organization) = &world.organization else { return BTreeMap::new() };
-    let coverage = Coverage::new(&world.sources, &plan.regions);
-    let mut paths: BTreeMap<&str, Arc<str>> = BTreeMap::new();
-    let standing = |(id, scope): (&AccountId, &usize)| {
-        let account = organization.accounts.get(id)?;
-        let path = paths.entry(&account.parent).or_insert_with(|| Arc::from(organization.path(&account.parent)));
-        let active = account.state == AccountState::Active;
-        let (unprotected, protection_unknown) =
-            if active { protection(desired, plan, *id) } else { Default::default() };
-        let standing = Standing {
-            name: account.name.as_str().into(),
-            path: Arc::clone(path),
-            state: account.state,
-            joined_at: account.joined_at,
-            scope: *scope,
-            covered: coverage.of(*id),
-            unprotected,
-            protection_unknown,
-        };
-        Some((*id, standing))
-    };
-    accounts.iter().zip(scopes).filter_map(standing).collect()
-}
-
-/// Required guardrails that do not protect an account, and those of which nobody knows.
-fn protection(desired: &Desired<'_>, plan: &Plan, account: AccountId) -> (Box<[u16]>, Box<[u16]>) {
-    let (mut unprotected, mut unknown) = (Vec::new(), Vec::new());
-    for (name, number) in plan.guardrails.iter().zip(0_u16..) {
-        match desired.protection.get(name).and_then(|accounts| accounts.get(&account)) {
-            Some(Protection::Protected { .. } | Protection::ManagementAccount) => {}
-            Some(Protection::Unprotected) => unprotected.push(number),
-            Some(Protection::Unknown { .. }) | None => unknown.push(number),
-        }
-    }
-    (unprotected.into(), unknown.into())
 }

@@ -12,15 +12,17 @@ use soc2_crds::{
     PostureSummary, ReasonGroup, ResourceCounts, State, UnknownGroup,
 };
 
-use super::account::AccountResult;
+use super::account::{AccountResult, Numbers};
 use super::assessment::Assessment;
 use super::decide::Check;
-use super::message::{Group, time};
+use super::evidence::{Outcome, Reader};
+use super::message::{Group, Waived, time};
 use super::reason::Reason;
 use super::regions::RegionSet;
-use super::scope::CriterionSet;
+use super::scope::{CriterionSet, Scoped};
+use super::waivers::{WaivedCheck, Waiving};
 use crate::ids::AccountId;
-use crate::index::{AccountRows, FindingIndex, Row, Status};
+use crate::index::{self, AccountRows, FindingIndex, Status};
 
 /// Largest posture as JSON, in bytes: with its metadata the object stays below 32 KiB.
 const MAX_BYTES: usize = 28 * 1024;
@@ -34,8 +36,8 @@ impl Assessment {
     #[must_use]
     pub fn posture(&self, account: AccountId, index: &FindingIndex) -> Option<AccountPostureSpec> {
         let result = self.accounts.get(&account)?;
-        let bits = self.plan.region_bits(index);
-        let writer = Writer { assessment: self, result, index, rows: index.of(account), bits };
+        let (bits, numbers) = (self.plan.region_bits(index), self.plan.numbers(index));
+        let writer = Writer { assessment: self, result, index, rows: index.of(account), bits, numbers };
         let mut posture = AccountPostureSpec {
             account: PostureAccount {
                 id: account.to_string(),
@@ -68,6 +70,15 @@ fn summary(result: &AccountResult) -> PostureSummary {
     }
 }
 
+/// A control that is shown in full.
+struct Row<'a> {
+    check: &'a Check,
+    scoped: &'a Scoped,
+    control: &'a Control,
+    /// Which of the account's checks.
+    number: u16,
+}
+
 struct Writer<'a> {
     assessment: &'a Assessment,
     result: &'a AccountResult,
@@ -75,6 +86,7 @@ struct Writer<'a> {
     rows: Option<&'a AccountRows>,
     /// Bit of each of the index's Regions.
     bits: Vec<u8>,
+    numbers: Numbers,
 }
 
 impl<'a> Writer<'a> {
@@ -110,41 +122,89 @@ impl<'a> Writer<'a> {
     /// Failed and Excepted controls, the worst first.
     fn rows(&self) -> Vec<ControlResult> {
         let scope = self.assessment.plan.scope(&self.result.standing);
-        let both = self.result.checks.iter().zip(&scope.controls);
-        let shown = both.filter(|(check, _)| matches!(check.state, State::Failed | State::Excepted));
-        let mut shown: Vec<_> = shown.filter_map(|both| Some((both.0, both.1, self.control(both.0)?))).collect();
-        shown.sort_by_key(|(check, _, control)| (check.state, control.severity, Reverse(check.failed)));
-        let row = |(check, scoped, control): (&Check, &super::scope::Scoped, &Control)| ControlResult {
+        let both = self.result.checks.iter().zip(&scope.controls).zip(0_u16..);
+        let shown = both.filter(|((check, _), _)| matches!(check.state, State::Failed | State::Excepted));
+        let row = |((check, scoped), number)| Some(Row { check, scoped, control: self.control(check)?, number });
+        let mut shown: Vec<Row<'_>> = shown.filter_map(row).collect();
+        shown.sort_by_key(|row| (row.check.state, row.control.severity, Reverse(row.check.failed)));
+        shown.iter().map(|row| self.row(row)).collect()
+    }
+
+    fn row(&self, row: &Row<'_>) -> ControlResult {
+        let Row { check, scoped, control, number } = row;
+        let waived: Vec<&WaivedCheck> = self.result.waived.iter().filter(|waived| waived.check == *number).collect();
+        let inside = |waived: &&&WaivedCheck| waived.criteria != 0 && waived.state == State::Excepted;
+        let excepted_in = waived.iter().filter(inside).fold(0, |set, waived| set | waived.criteria);
+        let everywhere = waived.iter().find(|waived| waived.criteria == 0);
+        let shown = everywhere.filter(|_| check.state == State::Excepted).or(waived.iter().find(inside));
+        let words: Vec<Waived<'_>> = waived.iter().filter_map(|waived| self.waived(waived)).collect();
+        ControlResult {
             id: control.id.clone(),
             criteria: self.criterion_ids(scoped.criteria),
             severity: control.severity.as_str().to_owned(),
             state: check.state,
             reason: check.reason.as_str().to_owned(),
-            message: self.assessment.plan.row_message(check),
+            message: self.assessment.plan.row_message(check, &words),
             since: moment(check.since),
             resources: ResourceCounts {
                 failed: check.failed,
                 passed: check.passed,
                 unknown: check.unknown,
-                excepted: 0,
-                sample: self.sample(check),
+                excepted: everywhere.map_or_else(|| self.suppressed(check), |waived| waived.resources),
+                sample: self.sample(check, scoped),
             },
-            exception: None,
-            excepted_in: Vec::new(),
-            prevented_by: Vec::new(),
-        };
-        shown.into_iter().map(row).collect()
+            exception: shown.and_then(|waived| self.waived(waived)).map(|waived| waived.by.to_owned()),
+            excepted_in: self.criterion_ids(excepted_in),
+            prevented_by: self.prevented_by(scoped),
+        }
     }
 
-    /// The first failing resource by name.
-    fn sample(&self, check: &Check) -> Option<String> {
+    fn waived(&self, waived: &WaivedCheck) -> Option<Waived<'_>> {
+        let by = self.result.standing.waivers().get(usize::from(waived.waiver))?;
+        Some(Waived {
+            criteria: self.criterion_ids(waived.criteria),
+            state: waived.state,
+            resources: waived.resources,
+            by: &by.key,
+            until: by.until,
+        })
+    }
+
+    /// Guardrails of the library that prevent what a control finds.
+    fn prevented_by(&self, scoped: &Scoped) -> Vec<String> {
+        let guardrails = self.assessment.plan.catalog.0.guardrails().iter();
+        guardrails.filter(|one| one.controls.contains(&scoped.control)).map(|one| one.name.clone()).collect()
+    }
+
+    /// The findings of a control.
+    fn findings(&self, check: &Check) -> &[index::Row] {
+        let number = self.numbers.of(check.control);
+        self.rows.zip(number).map(|(rows, number)| rows.of_control(number)).unwrap_or_default()
+    }
+
+    /// Resources that count as waived because somebody suppressed them in Security Hub.
+    fn suppressed(&self, check: &Check) -> u32 {
+        if check.reason != Reason::SuppressedUpstream {
+            return 0;
+        }
+        self.reader().tally(self.findings(check)).excepted
+    }
+
+    fn reader(&self) -> Reader<'_> {
+        self.assessment.plan.reader(&self.bits, self.assessment.now)
+    }
+
+    /// The first failing resource by name, of those that no exception covers.
+    fn sample(&self, check: &Check, scoped: &Scoped) -> Option<String> {
         if check.state != State::Failed {
             return None;
         }
-        let reader = self.assessment.plan.reader(&self.bits, self.assessment.now);
         let rows = self.rows?;
-        let failing = reader.failing(rows.of_control(check.control));
-        let first = failing.filter_map(|row| rows.text(row.resource)).min()?;
+        let waiving = Waiving::new(self.result.standing.waivers(), Some(rows), self.assessment.now);
+        let reader = self.reader();
+        let failing = reader.results(self.findings(check)).filter(|result| result.outcome == Outcome::Failed);
+        let failing = failing.filter(|result| !waiving.covers(scoped, result.row));
+        let first = failing.filter_map(|result| rows.text(result.row.resource)).min()?;
         Some(first.chars().take(MAX_SAMPLE).collect())
     }
 
@@ -185,9 +245,8 @@ impl<'a> Writer<'a> {
             Reason::NotAvailable => Status::NotAvailable,
             _ => return Vec::new(),
         };
-        let Some(rows) = self.rows else { return Vec::new() };
-        let rows = checks.iter().flat_map(|check| rows.of_control(check.control));
-        let codes = rows.filter(|row| row.status() == wanted).map(Row::reason);
+        let rows = checks.iter().flat_map(|check| self.findings(check));
+        let codes = rows.filter(|row| row.status() == wanted).map(index::Row::reason);
         let mut codes: Vec<&str> = codes.filter_map(|code| self.index.names().reason_name(code)).collect();
         codes.sort_unstable();
         codes.dedup();

@@ -39,6 +39,8 @@ pub enum Reason {
     AccountSuspended,
     /// AWS retired the control.
     ControlRetired,
+    /// Waived by an exception.
+    Excepted,
     /// Suppressed in Security Hub, which the profile takes for a waiver.
     SuppressedUpstream,
     /// Passed, with no resource of the control's type.
@@ -68,6 +70,7 @@ impl Reason {
             Self::Onboarding => "Onboarding",
             Self::AccountSuspended => "AccountSuspended",
             Self::ControlRetired => "ControlRetired",
+            Self::Excepted => "Excepted",
             Self::SuppressedUpstream => "SuppressedUpstream",
             Self::NothingToCheck => "NothingToCheck",
             Self::FindingsPassed => "FindingsPassed",

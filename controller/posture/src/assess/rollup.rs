@@ -22,6 +22,10 @@ pub(crate) struct Rollup {
     pub(crate) criteria: Vec<[u32; STATES]>,
     /// Accounts by state, for each control of the catalogue.
     pub(crate) controls: Vec<[u32; STATES]>,
+    /// Accounts in which a control is unknown because they are new, for each control of the catalogue.
+    pub(crate) onboarding_by_control: Vec<u32>,
+    /// Checks that are waived inside some of their criteria only.
+    pub(crate) waived_inside: u64,
     /// Accounts in which something fails.
     pub(crate) failing_accounts: u32,
     /// Accounts in which something is unknown.
@@ -56,6 +60,8 @@ impl Rollup {
             reasons: [(0, 0); REASONS],
             criteria: vec![[0; STATES]; plan.criteria.len()],
             controls: vec![[0; STATES]; plan.catalog.0.controls().len()],
+            onboarding_by_control: vec![0; plan.catalog.0.controls().len()],
+            waived_inside: 0,
             failing_accounts: 0,
             unknown_accounts: 0,
         }
@@ -85,6 +91,7 @@ impl Rollup {
         for (sum, count) in self.checks.iter_mut().zip(result.counts) {
             change.apply(sum, u64::from(count));
         }
+        change.apply(&mut self.waived_inside, waived_inside(result));
         let mut seen = [false; REASONS];
         for check in &result.checks {
             change.apply(&mut self.reasons[check.reason as usize].0, 1);
@@ -93,6 +100,11 @@ impl Rollup {
             }
             if let Some(states) = self.controls.get_mut(usize::from(check.control)) {
                 change.apply(&mut states[check.state as usize], 1);
+            }
+            if check.reason == Reason::Onboarding
+                && let Some(sum) = self.onboarding_by_control.get_mut(usize::from(check.control))
+            {
+                change.apply(sum, 1);
             }
         }
         if result.standing.active() {
@@ -106,6 +118,18 @@ impl Rollup {
             }
         }
     }
+}
+
+/// Checks that are waived inside some criteria, and are not waived everywhere.
+fn waived_inside(result: &AccountResult) -> u64 {
+    let mut checks: Vec<u16> = result
+        .waived
+        .iter()
+        .filter(|waived| waived.criteria != 0 && waived.state == State::Excepted)
+        .map(|waived| waived.check)
+        .collect();
+    checks.dedup();
+    checks.len() as u64
 }
 
 /// Every state, the worst first.

@@ -29,6 +29,8 @@ pub(crate) struct Scoped {
     pub(crate) standards: StandardSet,
     pub(crate) reach: Reach,
     pub(crate) retired: bool,
+    /// It is an organization's own: findings of other products are its evidence, and no standard has it.
+    pub(crate) custom: bool,
     /// It checks resources of a known type that are not the account.
     pub(crate) checks_resources: bool,
 }
@@ -39,6 +41,8 @@ pub(crate) struct Scope {
     pub(crate) controls: Vec<Scoped>,
     /// Controls that tailoring took out.
     pub(crate) disabled: u32,
+    /// Controls that people answer for; in order.
+    pub(crate) manual: Vec<ControlIx>,
 }
 
 /// The scopes of a profile: accounts to which the same tailoring applies have the same.
@@ -49,8 +53,8 @@ pub(crate) struct Scopes {
     pub(crate) without_standard: BTreeSet<ControlIx>,
     /// Their criteria.
     pub(crate) partial: CriterionSet,
-    /// Controls that people answer for.
-    pub(crate) activities: BTreeSet<ControlIx>,
+    /// Controls that people answer for in some account, with their criteria.
+    pub(crate) activities: BTreeMap<ControlIx, CriterionSet>,
 }
 
 /// What a tailoring entry means.
@@ -68,6 +72,8 @@ pub(crate) struct Material<'a> {
     pub(crate) criteria: &'a [usize],
     /// Standards that are required, or enabled at a source that serves the targets.
     pub(crate) standards: StandardSet,
+    /// Mappings of this tier, and of those before it, count.
+    pub(crate) tier: Tier,
 }
 
 impl Material<'_> {
@@ -126,10 +132,10 @@ impl Material<'_> {
         self.criteria.iter().position(|known| *known == criterion)
     }
 
-    /// The controls of the Default tier with their criteria, before tailoring.
+    /// The controls of the profile's tier with their criteria, before tailoring.
     fn base(&self) -> BTreeMap<ControlIx, CriterionSet> {
         let mut base = BTreeMap::new();
-        for mapping in self.catalog.mappings().iter().filter(|mapping| mapping.tier == Tier::Default) {
+        for mapping in self.catalog.mappings().iter().filter(|mapping| mapping.tier <= self.tier) {
             if let Some(bit) = self.bit(mapping.criterion) {
                 *base.entry(mapping.control).or_insert(0) |= 1 << bit;
             }
@@ -138,13 +144,14 @@ impl Material<'_> {
     }
 
     fn scoped(&self, control: ControlIx, criteria: CriterionSet) -> Scoped {
-        let Control { standards, reach, retired, resource_type, .. } = self.catalog.get(control);
+        let Control { standards, reach, retired, resource_type, matcher, .. } = self.catalog.get(control);
         Scoped {
             control,
             criteria,
             standards: standard_set(standards),
             reach: *reach,
             retired: *retired,
+            custom: matcher.is_some(),
             checks_resources: resource_type.as_deref().is_some_and(|kind| kind != ACCOUNT_TYPE),
         }
     }
@@ -190,7 +197,7 @@ impl Material<'_> {
         let mut controls: BTreeMap<ControlIx, Scoped> = BTreeMap::new();
         for (control, criteria) in base {
             let scoped = self.scoped(*control, *criteria);
-            let has_standard = scoped.retired || scoped.standards & self.standards != 0;
+            let has_standard = scoped.retired || scoped.custom || scoped.standards & self.standards != 0;
             match tailored.get(control) {
                 None if has_standard => {
                     controls.insert(*control, scoped);
@@ -207,7 +214,8 @@ impl Material<'_> {
             match action {
                 TailoringAction::Disable => {}
                 TailoringAction::Manual => {
-                    result.activities.insert(control);
+                    scope.manual.push(control);
+                    result.activities.insert(control, base.get(&control).copied().unwrap_or(criteria));
                 }
                 TailoringAction::Enable => {
                     let criteria = criteria | base.get(&control).copied().unwrap_or_default();

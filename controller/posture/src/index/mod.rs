@@ -4,6 +4,7 @@
 //! order of controls, so that assessing an account is one pass over it, and a change touches its account only.
 
 mod account;
+mod hear;
 mod intake;
 mod names;
 mod row;
@@ -22,6 +23,7 @@ use crate::interest::Interests;
 
 pub(crate) use account::AccountRows;
 use account::{Ids, Mode};
+pub use hear::Heard;
 use names::Names;
 pub(crate) use row::{Compliance, Row};
 pub use signal::SignalBatch;

@@ -83,6 +83,15 @@ impl Names {
         number.and_then(|number| u16::try_from(known + number).ok()).unwrap_or(OTHER_CONTROL)
     }
 
+    /// Number of a control in any spelling, if any row may refer to it.
+    pub(crate) fn known_control(&self, id: &str) -> Option<u16> {
+        if let Some(ControlIx(number)) = self.catalog.control(id) {
+            return Some(number);
+        }
+        let number = self.controls.numbers.get(&normalize_control_id(id))?;
+        u16::try_from(self.catalog.controls().len() + number).ok()
+    }
+
     /// The catalogue's index of a control's number.
     pub(crate) fn control_ix(&self, number: u16) -> Option<ControlIx> {
         (usize::from(number) < self.catalog.controls().len()).then_some(ControlIx(number))
@@ -152,5 +161,7 @@ mod tests {
         assert_eq!(names.control(" privatecertificateauthority.1"), pca);
         assert_eq!(names.control_id(pca), Some("PCA.1"));
         assert_eq!(names.control("New.1"), names.control("NEW.1 "));
+        assert_eq!(names.known_control("new.1"), Some(names.control("New.1")));
+        assert_eq!((names.known_control("PCA.1"), names.known_control("Other.1")), (Some(pca), None));
     }
 }

@@ -9,7 +9,7 @@ use soc2_posture::source::HubError;
 use crate::scene::{ACCOUNT, ADMIN, Change, FindingExt, LINKED, MANAGEMENT, Scene, broken, finding, id, now};
 use crate::status::all_passing;
 
-fn passing() -> Scene {
+pub fn passing() -> Scene {
     Scene::silent().with(all_passing(&[ACCOUNT]))
 }
 
@@ -63,17 +63,28 @@ fn too_few_accounts_are_no_compliance() {
 
 #[test]
 fn nothing_assessed_is_no_compliance() {
-    let nothing = serde_json::json!([{"id": "*", "action": "Disable", "rationale": "let us see what happens"}]);
-    let scene = passing().profile(serde_json::json!({"controls": nothing}));
-    assert_eq!(scene.condition_words("Compliant"), "Unknown: NothingAssessed");
+    let nothing = serde_json::json!({"id": "*", "action": "Disable", "rationale": "let us see what happens"});
+    let scene = passing().profile(serde_json::json!({"controls": [nothing]}));
+    // Three criteria are for findings alone to show.
+    assert_eq!(scene.condition_words("Compliant"), "Unknown: NotCovered");
+    assert_eq!(
+        scene.condition("Compliant").message,
+        "no control in scope answers for CC6.6, CC6.7, CC7.1, and nobody attested it"
+    );
     assert!(scene.assess().status().checks.unwrap().disabled > 50);
+    let retired = serde_json::json!({
+        "id": "RDS.18", "action": "Enable", "criteria": ["CC6.6", "CC6.7", "CC7.1"], "rationale": "let us see what happens",
+    });
+    let scene = passing().profile(serde_json::json!({"controls": [nothing, retired]}));
+    assert_eq!(scene.condition_words("Compliant"), "Unknown: NothingAssessed");
 }
 
 #[test]
 fn an_organization_that_was_not_read_is_no_compliance() {
     let scene = passing();
     let world = soc2_posture::World { organization: None, ..scene.world() };
-    let assessment = soc2_posture::assess(&scene.desired(), &world, &soc2_posture::Memory::default(), now()).unwrap();
+    let assessment =
+        soc2_posture::assess(&scene.wanted().desired(), &world, &soc2_posture::Memory::default(), now()).unwrap();
     let words: Vec<String> = assessment
         .conditions()
         .iter()

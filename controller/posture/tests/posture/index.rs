@@ -154,7 +154,7 @@ fn names_of_a_sweep_are_translated() {
     let scene = Scene::new();
     let world = soc2_posture::World { index, ..scene.world() };
     let assessment =
-        soc2_posture::assess(&scene.desired(), &world, &soc2_posture::Memory::default(), scene.now).unwrap();
+        soc2_posture::assess(&scene.wanted().desired(), &world, &soc2_posture::Memory::default(), scene.now).unwrap();
     let posture = assessment.posture(id(ACCOUNT), &world.index).unwrap();
     let group = posture.unknown.iter().find(|group| group.reason == "Warning").unwrap();
     assert_eq!(group.message, "AWS Config does not record AWS::S3::Bucket in eu-west-1 (B): let it");

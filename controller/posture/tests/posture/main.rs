@@ -1,19 +1,35 @@
 //! The rules of assessment, one file each, on worlds that a person can read; and properties over made-up worlds.
 
 #[cfg(test)]
+mod attestation_standings;
+#[cfg(test)]
+mod attestations;
+#[cfg(test)]
 mod bad_data;
 #[cfg(test)]
 mod conditions;
 #[cfg(test)]
+mod criteria;
+#[cfg(test)]
 mod durations;
+#[cfg(test)]
+mod exception_grants;
+#[cfg(test)]
+mod hearing;
 #[cfg(test)]
 mod index;
 #[cfg(test)]
 mod memory;
 #[cfg(test)]
+mod objectives;
+#[cfg(test)]
 mod oracle;
 #[cfg(test)]
+mod oracle_exceptions;
+#[cfg(test)]
 mod postures;
+#[cfg(test)]
+mod profiles;
 #[cfg(test)]
 mod properties;
 #[cfg(test)]
@@ -31,6 +47,8 @@ mod rule4_evidence;
 #[cfg(test)]
 mod rule5_reach;
 #[cfg(test)]
+mod rule6_exceptions;
+#[cfg(test)]
 mod rule7_nothing;
 #[cfg(test)]
 mod scene;
@@ -45,6 +63,10 @@ mod status;
 #[cfg(test)]
 mod target_selection;
 #[cfg(test)]
+mod targets_shrunk;
+#[cfg(test)]
 mod time;
 #[cfg(test)]
 mod worlds;
+#[cfg(test)]
+mod written;

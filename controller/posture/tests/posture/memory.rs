@@ -11,7 +11,7 @@ fn after(hours: i64) -> Timestamp {
 }
 
 fn assess_with(scene: &Scene, memory: &Memory, now: Timestamp) -> Assessment {
-    assess(&scene.desired(), &scene.world(), memory, now).unwrap()
+    assess(&scene.wanted().desired(), &scene.world(), memory, now).unwrap()
 }
 
 /// Since when a control is Failed or Unknown.
@@ -81,10 +81,10 @@ fn reassessing_keeps_it_even_when_everything_is_done_again() {
     let scene = Scene::new().with([finding("S3.2").failed()]);
     let first = scene.assess();
     let changed = scene.clone().profile(serde_json::json!({"freshness": "12h"}));
-    let second = reassess(first, &changed.desired(), &changed.world(), &[].into(), after(1)).unwrap();
+    let second = reassess(first, &changed.wanted().desired(), &changed.world(), &[].into(), after(1)).unwrap();
     assert_eq!(since(&second, &changed, "S3.2"), now());
     // The clock went back.
-    let third = reassess(second, &changed.desired(), &changed.world(), &[].into(), now()).unwrap();
+    let third = reassess(second, &changed.wanted().desired(), &changed.world(), &[].into(), now()).unwrap();
     assert_eq!(since(&third, &changed, "S3.2"), now());
 }
 

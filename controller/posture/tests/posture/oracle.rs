@@ -8,6 +8,7 @@ use soc2_posture::finding::Finding;
 use soc2_posture::organization::AccountState;
 use soc2_posture::source::{HubError, HubRegion};
 
+use crate::oracle_exceptions as exceptions;
 use crate::scene::{Scene, catalog, id};
 
 const ORDER: [&str; 14] = [
@@ -33,6 +34,11 @@ fn first(reasons: &BTreeSet<&'static str>) -> Option<&'static str> {
 
 /// State and reason as `scene::check` spells them.
 pub fn check(scene: &Scene, account: &str, control: &Control) -> String {
+    check_inside(scene, account, control, None)
+}
+
+/// The same, as a criterion sees it: exceptions that name it count too.
+fn check_inside(scene: &Scene, account: &str, control: &Control, criterion: Option<&str>) -> String {
     if !in_scope(scene, control) {
         return "-".to_owned();
     }
@@ -40,7 +46,14 @@ pub fn check(scene: &Scene, account: &str, control: &Control) -> String {
     if known.state != AccountState::Active {
         return "NotApplicable: AccountSuspended".to_owned();
     }
-    let results = results(scene, account, control);
+    let exceptions = exceptions::holding(scene, account, control, criterion);
+    let mut results = results(scene, account, control);
+    for result in &mut results {
+        let waivable = ["Failed", "Suppressed", "Excepted"].contains(&result.says);
+        if waivable && exceptions.iter().any(|one| exceptions::covers(one, result.resource.as_deref())) {
+            result.says = "Waived";
+        }
+    }
     if results.iter().any(|result| result.says == "Failed") {
         return "Failed: FindingsFailed".to_owned();
     }
@@ -55,11 +68,17 @@ pub fn check(scene: &Scene, account: &str, control: &Control) -> String {
     if may_be_absent && missing == ["NoFindings"].into() && alive_everywhere(scene, account) {
         return "NotApplicable: NoFindings".to_owned();
     }
-    let unclear =
-        results.iter().filter(|result| !["Passed", "Excepted"].contains(&result.says)).map(|result| result.says);
+    let decided = ["Passed", "Excepted", "Waived"];
+    let unclear = results.iter().filter(|result| !decided.contains(&result.says)).map(|result| result.says);
     let reasons: BTreeSet<&str> = missing.into_iter().chain(unclear).collect();
     if let Some(reason) = first(&reasons) {
+        if exceptions.iter().any(|one| one.spec.covers_unknown) {
+            return "Excepted: Excepted".to_owned();
+        }
         return unknown(reason);
+    }
+    if results.iter().any(|result| result.says == "Waived") {
+        return "Excepted: Excepted".to_owned();
     }
     if results.iter().any(|result| result.says == "Excepted") {
         return "Excepted: SuppressedUpstream".to_owned();
@@ -69,6 +88,19 @@ pub fn check(scene: &Scene, account: &str, control: &Control) -> String {
         return "Passed: NothingToCheck".to_owned();
     }
     "Passed".to_owned()
+}
+
+/// The worst state of a criterion's controls in an account; `None`: it has none.
+pub fn criterion(scene: &Scene, account: &str, criterion: &str) -> Option<&'static str> {
+    let mapped = catalog().mappings().iter().filter(|mapping| {
+        mapping.tier == soc2_catalog::Tier::Default && catalog().criteria()[mapping.criterion].id == criterion
+    });
+    let states: Vec<String> = mapped
+        .map(|mapping| check_inside(scene, account, catalog().get(mapping.control), Some(criterion)))
+        .filter(|state| state != "-")
+        .collect();
+    let worst_first = ["Failed", "Unknown", "Excepted", "Passed", "NotApplicable"];
+    worst_first.into_iter().find(|worst| states.iter().any(|state| state.starts_with(worst)))
 }
 
 fn in_scope(scene: &Scene, control: &Control) -> bool {
@@ -157,6 +189,7 @@ fn source_problems(scene: &Scene, account: &str) -> BTreeSet<&'static str> {
 /// What the findings of one resource in one Region come to.
 struct ResourceResult {
     region: String,
+    resource: Option<String>,
     says: &'static str,
     account_only: bool,
 }
@@ -239,7 +272,8 @@ fn results(scene: &Scene, account: &str, control: &Control) -> Vec<ResourceResul
         let worst_first = ["Failed", "Suppressed", "Warning", "NotAvailable", "Stale", "Excepted", "Passed"];
         let account_only = counting.iter().all(|finding| finding.resource_type.as_deref() == Some("AwsAccount"));
         let says = worst_first.into_iter().find(|word| says.contains(word)).unwrap();
-        ResourceResult { region, says, account_only }
+        let resource = counting[0].resource_id.clone();
+        ResourceResult { region, resource, says, account_only }
     };
     resources.into_iter().map(result).collect()
 }

@@ -20,7 +20,7 @@ fn saved(index: &FindingIndex) -> Vec<u8> {
 /// What an index says under a scene's profile, as it is shown.
 fn shown(scene: &Scene, index: FindingIndex) -> String {
     let world = World { index, ..scene.world() };
-    let assessment = assess(&scene.desired(), &world, &Memory::default(), scene.now).unwrap();
+    let assessment = assess(&scene.wanted().desired(), &world, &Memory::default(), scene.now).unwrap();
     let postures: Vec<_> = assessment.accounts().map(|account| assessment.posture(account, &world.index)).collect();
     format!("{postures:?} {:?}", assessment.status())
 }

@@ -25,8 +25,8 @@ fn after(change: Change) -> Assessment {
     let (before, after) = (before(), before().but(change));
     let first = before.assess();
     let memory = first.memory();
-    let all = assess(&after.desired(), &after.world(), &memory, after.now).unwrap();
-    let some = reassess(first, &after.desired(), &after.world(), &BTreeSet::new(), after.now).unwrap();
+    let all = assess(&after.wanted().desired(), &after.world(), &memory, after.now).unwrap();
+    let some = reassess(first, &after.wanted().desired(), &after.world(), &BTreeSet::new(), after.now).unwrap();
     assert_eq!(some, all);
     some
 }
@@ -87,17 +87,17 @@ fn findings_renew_the_accounts_that_are_named_and_time_those_that_are_due() {
     let (scene, mut world) = (before(), before().world());
     let first = scene.assess();
     let changed = world.index.upsert(&[finding("S3.2").resource("two").failed()]).accounts;
-    let second = reassess(first, &scene.desired(), &world, &changed, scene.now).unwrap();
+    let second = reassess(first, &scene.wanted().desired(), &world, &changed, scene.now).unwrap();
     assert_eq!(second.renewed(), Some(&[id(ACCOUNT)].into()));
     assert_eq!(second.status().checks.unwrap().failed, 1);
 
     let later = scene.now + SignedDuration::from_hours(36);
-    let third = reassess(second, &scene.desired(), &world, &BTreeSet::new(), later).unwrap();
+    let third = reassess(second, &scene.wanted().desired(), &world, &BTreeSet::new(), later).unwrap();
     assert_eq!(third.renewed(), Some(&[id(ACCOUNT), id(ADMIN)].into()));
     assert_eq!(third.status().checks.unwrap().passed, 0);
 
     // The clock went back: what was stale is fresh again.
-    let fourth = reassess(third, &scene.desired(), &world, &BTreeSet::new(), scene.now).unwrap();
+    let fourth = reassess(third, &scene.wanted().desired(), &world, &BTreeSet::new(), scene.now).unwrap();
     assert_eq!(fourth.renewed(), None);
     assert_eq!(fourth.status().checks.unwrap().passed, 1);
 }

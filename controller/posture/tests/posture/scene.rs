@@ -5,14 +5,18 @@ use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 use soc2_catalog::{Catalog, ControlIx, StandardCode};
-use soc2_crds::{AccountPostureSpec, AwsOrganizationSpec, ComplianceProfileSpec};
+use soc2_crds::{
+    AccountPostureSpec, AwsOrganizationSpec, ComplianceExceptionSpec, ComplianceProfileSpec, ControlAttestationSpec,
+};
 use soc2_posture::assess::{ConditionFact, SpecError};
 use soc2_posture::finding::Finding;
 use soc2_posture::ids::AccountId;
 use soc2_posture::organization::{Account, AccountState, Organization, Unit};
 use soc2_posture::protection::ProtectionByAccount;
 use soc2_posture::source::{HubError, HubRegion, Sources};
-use soc2_posture::{Assessment, Desired, FindingIndex, Memory, World, assess};
+use soc2_posture::{Assessment, FindingIndex, Memory, World, assess};
+
+use crate::written::{Written, merge};
 
 /// The management account.
 pub const MANAGEMENT: &str = "111111111111";
@@ -57,6 +61,13 @@ pub struct Scene {
     pub profile: ComplianceProfileSpec,
     pub aws: AwsOrganizationSpec,
     pub protection: BTreeMap<String, ProtectionByAccount>,
+    pub exceptions: Vec<Written<ComplianceExceptionSpec>>,
+    pub attestations: Vec<Written<ControlAttestationSpec>>,
+    pub acknowledged: Option<u32>,
+    /// The profile's catalogue; `None`: the built-in one.
+    pub catalog: Option<Arc<Catalog>>,
+    /// Other catalogues in use.
+    pub catalogs: Vec<Arc<Catalog>>,
     pub now: Timestamp,
 }
 
@@ -71,6 +82,7 @@ impl Scene {
         let profile = serde_json::json!({
             "organizationRef": {"name": "acme"},
             "targets": {"include": [{"accountIds": [ACCOUNT]}]},
+            "manual": {"tracking": "Elsewhere", "rationale": "tests of people's part say Here"},
         });
         Self {
             organization: organization(),
@@ -79,6 +91,11 @@ impl Scene {
             profile: serde_json::from_value(profile).unwrap(),
             aws: AwsOrganizationSpec::default(),
             protection: BTreeMap::new(),
+            exceptions: Vec::new(),
+            attestations: Vec::new(),
+            acknowledged: None,
+            catalog: None,
+            catalogs: Vec::new(),
             now: now(),
         }
     }
@@ -97,10 +114,7 @@ impl Scene {
     /// Sets fields of the profile, as a person would write them.
     pub fn profile(mut self, fields: serde_json::Value) -> Self {
         let mut spec = serde_json::to_value(&self.profile).unwrap();
-        let serde_json::Value::Object(fields) = fields else { panic!("{fields} are no fields") };
-        for (key, value) in fields {
-            spec[key] = value;
-        }
+        merge(&mut spec, fields);
         self.profile = serde_json::from_value(spec).unwrap();
         self
     }
@@ -147,12 +161,13 @@ impl Scene {
         World { organization: Some(self.organization.clone()), sources: self.sources.clone(), index: self.index() }
     }
 
-    pub fn desired(&self) -> Desired<'_> {
-        Desired { profile: &self.profile, catalog: catalog(), organization: &self.aws, protection: &self.protection }
+    pub fn try_assess(&self) -> Result<Assessment, SpecError> {
+        self.assess_world(&self.world())
     }
 
-    pub fn try_assess(&self) -> Result<Assessment, SpecError> {
-        assess(&self.desired(), &self.world(), &Memory::default(), self.now)
+    /// The same with another world.
+    pub fn assess_world(&self, world: &World) -> Result<Assessment, SpecError> {
+        assess(&self.wanted().desired(), world, &Memory::default(), self.now)
     }
 
     pub fn assess(&self) -> Assessment {

@@ -9,7 +9,7 @@ use soc2_crds::{FindingProduct, FindingSeverity};
 use soc2_posture::finding::Finding;
 use soc2_posture::ids::{AccountId, Region};
 use soc2_posture::interest::{Interest, Interests};
-use soc2_posture::{FindingIndex, Memory, World, assess};
+use soc2_posture::{FindingIndex, World};
 
 use crate::properties::config;
 use crate::scene::{ACCOUNT, ADMIN, FindingExt, HOME, LINKED, Scene, catalog, id};
@@ -95,7 +95,7 @@ fn everyone() -> BTreeMap<Region, BTreeSet<AccountId>> {
 /// Everything that an assessment shows.
 fn shown(scene: &Scene, index: FindingIndex) -> String {
     let world = World { index, ..scene.world() };
-    let assessment = assess(&scene.desired(), &world, &Memory::default(), scene.now).unwrap();
+    let assessment = scene.assess_world(&world).unwrap();
     let postures: Vec<_> = assessment.accounts().map(|account| assessment.posture(account, &world.index)).collect();
     format!("{postures:?} {:?} {:?} {:?}", assessment.status(), assessment.conditions(), assessment.next_change_at())
 }

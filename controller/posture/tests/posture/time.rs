@@ -84,7 +84,7 @@ fn nothing_in_the_result_moves_while_the_world_does_not() {
     let first = scene.assess();
     let second = soc2_posture::reassess(
         scene.assess(),
-        &scene.desired(),
+        &scene.wanted().desired(),
         &scene.world(),
         &[].into(),
         now() + SignedDuration::from_hours(3),

@@ -6,12 +6,14 @@ use jiff::{SignedDuration, Timestamp};
 use proptest::prelude::*;
 use proptest::sample::{select, subsequence};
 use soc2_catalog::StandardCode;
+use soc2_crds::{ComplianceExceptionSpec, ControlAttestationSpec};
 use soc2_posture::finding::Finding;
 use soc2_posture::ids::AccountId;
 use soc2_posture::organization::AccountState;
 use soc2_posture::source::{HubError, HubRegion};
 
 use crate::scene::{ACCOUNT, ADMIN, FindingExt, HOME, LINKED, Scene, broken, control, finding, hub, id, now};
+use crate::written::{OPERATOR, Written, attestation, exception};
 
 /// Another account of the profile.
 pub const OTHER: &str = "444444444444";
@@ -152,8 +154,83 @@ fn any_profile() -> impl Strategy<Value = serde_json::Value> {
     })
 }
 
-/// A world under a profile, without tailoring.
-pub fn any_scene() -> impl Strategy<Value = Scene> {
+/// Around now, from a second before it to days away.
+fn any_moment() -> impl Strategy<Value = Timestamp> {
+    let offset = select(&["-9000h", "-48h", "-1s", "0s", "1s", "5h", "48h", "800h"][..]);
+    offset.prop_map(|offset| now() + offset.parse::<SignedDuration>().unwrap())
+}
+
+/// Exceptions for single controls or whole criteria, most of them granted and holding.
+pub fn any_exceptions() -> BoxedStrategy<Vec<Written<ComplianceExceptionSpec>>> {
+    let names = prop_oneof![
+        4 => subsequence(&CONTROLS[..7], 1..4).prop_map(|ids| serde_json::json!({"controls": ids})),
+        1 => Just(serde_json::json!({"controls": ["Unheard.1"]})),
+        3 => subsequence(&["CC3.2", "CC6.6", "CC6.1", "CC7.2"][..], 1..3)
+            .prop_map(|ids| serde_json::json!({"controls": null, "criteria": ids})),
+    ];
+    let what = prop_oneof![
+        3 => Just(serde_json::json!({})),
+        2 => Just(serde_json::json!({"coversUnknown": true})),
+        3 => subsequence(&["a", "b", "acc*", "*"][..], 1..3).prop_map(|globs| serde_json::json!({"resources": globs})),
+    ];
+    let accounts = subsequence(&[ACCOUNT, OTHER][..], 1..=2);
+    let usual = Just((now() - SignedDuration::from_hours(24), now() + SignedDuration::from_hours(24)));
+    let times = prop_oneof![3 => usual, 1 => (any_moment(), any_moment())];
+    let namespace = prop_oneof![6 => Just(OPERATOR), 1 => Just("team-payments")];
+    let one =
+        (names, what, accounts, times, namespace).prop_map(|(names, what, accounts, (from, until), namespace)| {
+            let targets = serde_json::json!({"include": [{"accountIds": accounts}]});
+            let times = serde_json::json!({"startsAt": from, "expiresAt": until, "targets": targets});
+            exception("e").within(namespace).but(names).but(what).but(times)
+        });
+    prop::collection::vec(one, 0..4)
+        .prop_map(|mut all| {
+            for (number, one) in all.iter_mut().enumerate() {
+                one.name = format!("e{number}");
+            }
+            all
+        })
+        .boxed()
+}
+
+/// Attestations of activities, criteria and controls, old and new, for some accounts or all.
+pub fn any_attestations() -> BoxedStrategy<Vec<Written<ControlAttestationSpec>>> {
+    let names = prop_oneof![
+        3 => subsequence(&["access-review", "restore-test", "no-such"][..], 1..3)
+            .prop_map(|ids| serde_json::json!({"activities": ids})),
+        2 => subsequence(&["CC1.1", "CC6.1", "CC6.6"][..], 1..3)
+            .prop_map(|ids| serde_json::json!({"activities": null, "criteria": ids})),
+        1 => Just(serde_json::json!({"activities": null, "controls": ["S3.*"]})),
+    ];
+    let cadence = select(&[None, None, Some("Weekly"), Some("Annual")][..]);
+    let accounts = prop::option::of(subsequence(&[ACCOUNT, OTHER][..], 0..=2));
+    let one = (names, any_moment(), cadence, accounts).prop_map(|(names, moment, cadence, accounts)| {
+        let targets = accounts.map(|accounts| serde_json::json!({"include": [{"accountIds": accounts}]}));
+        let fields = serde_json::json!({"performedAt": moment, "cadence": cadence, "targets": targets});
+        attestation("a", "access-review").but(names).but(fields)
+    });
+    prop::collection::vec(one, 0..4)
+        .prop_map(|mut all| {
+            for (number, one) in all.iter_mut().enumerate() {
+                one.name = format!("a{number}");
+            }
+            all
+        })
+        .boxed()
+}
+
+/// A world under a profile, without tailoring, with exceptions.
+pub fn any_waived_scene() -> BoxedStrategy<Scene> {
+    (any_scene(), any_exceptions()).prop_map(|(scene, exceptions)| scene.waived(exceptions)).boxed()
+}
+
+/// The same with attestations.
+pub fn any_attested_scene() -> BoxedStrategy<Scene> {
+    (any_waived_scene(), any_attestations()).prop_map(|(scene, attestations)| scene.attested(attestations)).boxed()
+}
+
+/// A world under a profile, without tailoring. Boxed: what makes it is too large for the stack of a test.
+pub fn any_scene() -> BoxedStrategy<Scene> {
     let healthy = || {
         let of = |region| HubRegion {
             members: [ACCOUNT, OTHER].map(id).into(),
@@ -167,27 +244,33 @@ pub fn any_scene() -> impl Strategy<Value = Scene> {
     let old = || Just((AccountState::Active, Some(now() - SignedDuration::from_hours(9999))));
     let account = || prop_oneof![2 => old(), 1 => any_account()];
     let accounts = (account(), account());
-    (findings(), hubs, accounts, any_profile(), 0..20_u8).prop_map(|(findings, hubs, accounts, profile, odd)| {
-        let (home, linked, second) = hubs;
-        let second =
-            second.map(|hub| HubRegion { source: "second".to_owned(), read_through: LINKED.to_owned(), ..hub });
-        let mut scene = Scene::silent().profile(profile).with(findings);
-        scene.add_account(OTHER, "other", "ou-ab12-workloads");
-        scene.sources.regions = [Some(home), Some(linked), second].into_iter().flatten().collect();
-        for (account, (state, joined_at)) in [(ACCOUNT, accounts.0), (OTHER, accounts.1)] {
-            if let Some(account) = scene.organization.accounts.get_mut(&id(account)) {
-                account.state = state;
-                account.joined_at = joined_at;
+    (findings(), hubs, accounts, any_profile(), 0..20_u8)
+        .prop_map(|(findings, hubs, accounts, profile, odd)| {
+            let (home, linked, second) = hubs;
+            let second =
+                second.map(|hub| HubRegion { source: "second".to_owned(), read_through: LINKED.to_owned(), ..hub });
+            let mut scene = Scene::silent().profile(profile).with(findings);
+            scene.add_account(OTHER, "other", "ou-ab12-workloads");
+            scene.sources.regions = [Some(home), Some(linked), second].into_iter().flatten().collect();
+            for (account, (state, joined_at)) in [(ACCOUNT, accounts.0), (OTHER, accounts.1)] {
+                if let Some(account) = scene.organization.accounts.get_mut(&id(account)) {
+                    account.state = state;
+                    account.joined_at = joined_at;
+                }
             }
-        }
-        match odd {
-            0 => drop(scene.sources.unattributed.insert(("second".to_owned(), LINKED.to_owned()), "lost".to_owned())),
-            1 => drop(scene.sources.unattributed.insert(("main".to_owned(), HOME.to_owned()), "lost".to_owned())),
-            2 => drop(scene.sources.regions.pop()),
-            _ => {}
-        }
-        scene
-    })
+            match odd {
+                0 => {
+                    drop(
+                        scene.sources.unattributed.insert(("second".to_owned(), LINKED.to_owned()), "lost".to_owned()),
+                    );
+                }
+                1 => drop(scene.sources.unattributed.insert(("main".to_owned(), HOME.to_owned()), "lost".to_owned())),
+                2 => drop(scene.sources.regions.pop()),
+                _ => {}
+            }
+            scene
+        })
+        .boxed()
 }
 
 /// The same things in another order, some of them twice.

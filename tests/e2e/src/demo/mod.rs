@@ -36,6 +36,7 @@ pub async fn run() -> Result<()> {
         logs: dir.path().join("logs"),
         identity: "demo".to_owned(),
         flags: Vec::new(),
+        env: Vec::new(),
     })
     .await?;
     operator.ready().await?;

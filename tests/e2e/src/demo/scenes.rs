@@ -139,15 +139,17 @@ pub fn what_next(cluster: &Cluster, sandbox: &Sandbox, operator: &Operator) {
         "
 Everything keeps running until Ctrl-C. In another terminal:
 
-  export KUBECONFIG={kubeconfig}
+  export KUBECONFIG={kubeconfig} METRICS={metrics} CONTROL={control}
   alias kubectl={kubectl}
+
+  # docs/walk.md: break a control, waive it for two minutes, see it red again. Or look around:
   kubectl get cprof -w
   kubectl describe awsorg acme
   kubectl explain cprof.spec.targets
   kubectl get apos -l soc2-operator.dev/compliant=false -o yaml
 
-  curl -s {metrics}/metrics | grep ^soc2_
-  curl -s {metrics}/readyz
+  curl -s $METRICS/metrics | grep ^soc2_
+  curl -s $METRICS/readyz
 
   # The AWS CLI against the stand-in, as an administrator of the organization:
   export AWS_ENDPOINT_URL={aws} AWS_DEFAULT_REGION=us-east-1
@@ -157,7 +159,7 @@ Everything keeps running until Ctrl-C. In another terminal:
   aws organizations detach-policy --policy-id p-... --target-id ou-...    # and see it attached again
 
   # Make a control pass or fail (control port of the stand-in):
-  curl -s {control}/world/findings/set -H 'content-type: application/json' \\
+  curl -s $CONTROL/world/findings/set -H 'content-type: application/json' \\
     -d '{{\"account\":\"333333333333\",\"region\":\"eu-west-1\",\"control\":\"IAM.5\",\"status\":\"PASSED\"}}'
 ",
         kubeconfig = cluster.kubeconfig().display(),

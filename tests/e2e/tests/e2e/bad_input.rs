@@ -2,6 +2,7 @@
 
 use anyhow::{Result, ensure};
 use e2e::eventually;
+use e2e::objects::{exception, object};
 use e2e::stand::{Stand, condition_of};
 use serde_json::{Value, json};
 
@@ -191,15 +192,10 @@ async fn the_younger_of_two_objects_for_one_organization_is_stalled() -> Result<
 #[tokio::test]
 async fn an_object_that_this_version_cannot_read_says_so_itself() -> Result<()> {
     let stand = Stand::start().await?;
-    // As after a downgrade: the CRD in the cluster lets more through than we can read.
-    let crd = e2e::binaries::read("crds/generated/complianceprofiles.yaml")?;
-    let mut crd: Value = serde_yaml::from_str(&crd)?;
-    let schema = &mut crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"];
-    schema["properties"]["spec"] = json!({"type": "object", "x-kubernetes-preserve-unknown-fields": true});
-    if let Some(root) = schema.as_object_mut() {
-        root.remove("x-kubernetes-validations");
+    // As after a downgrade: the CRDs in the cluster let more through than we can read.
+    for kind in ["complianceprofiles", "complianceexceptions"] {
+        stand.plane.apply_yaml(&loosened(kind)?).await?;
     }
-    stand.plane.apply_yaml(&serde_json::to_string(&crd)?).await?;
     let operator = stand.operator().await?;
     stand.apply_samples().await?;
     let broken = json!({
@@ -211,7 +207,32 @@ async fn an_object_that_this_version_cannot_read_says_so_itself() -> Result<()> 
     })
     .await?;
     says(&stand, "cprof", "broken", ("Stalled", "True", "InvalidObject"), &["Marketing"]).await?;
+    let broken =
+        object("ComplianceException", "default/broken", json!({"organizationRef": {"name": "acme"}, "owner": 7}));
+    eventually("the loosened CRD to be served", || async { stand.plane.apply_yaml(&broken).await.map(drop) }).await?;
+    says(&stand, "cexc", "broken", ("Stalled", "True", "InvalidObject"), &["correct the field"]).await?;
+    // The others go on: exceptions too.
+    let good = exception("soc2-operator/good", "S3.2", "333333333333", json!({}));
+    stand.plane.apply_yaml(&good).await?;
+    eventually("the good exception to be looked at", || async {
+        let object = stand.get("cexc", "soc2-operator/good").await?;
+        ensure!(object["status"]["state"] == "Active", "{:#}", object["status"]);
+        Ok(())
+    })
+    .await?;
     stand.condition("cprof", "production", "Ready", "True", "Assessed").await?;
     drop(operator);
     Ok(())
+}
+
+/// A CRD of ours that takes any spec.
+fn loosened(plural: &str) -> Result<String> {
+    let crd = e2e::binaries::read(&format!("crds/generated/{plural}.yaml"))?;
+    let mut crd: Value = serde_yaml::from_str(&crd)?;
+    let schema = &mut crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"];
+    schema["properties"]["spec"] = json!({"type": "object", "x-kubernetes-preserve-unknown-fields": true});
+    if let Some(root) = schema.as_object_mut() {
+        root.remove("x-kubernetes-validations");
+    }
+    Ok(serde_json::to_string(&crd)?)
 }

@@ -1,14 +1,22 @@
 //! The operator from outside: a real Kubernetes API, a strict AWS, and what a user sees. One program, so that the tests run
 //! side by side; one file a behaviour, named for it.
 
+mod attestations;
 mod bad_input;
+mod catalogs;
 mod demo;
+mod events;
+mod exceptions;
 mod faults;
 mod guardrails;
 mod invalid_manifests;
 mod main_loop;
 mod metrics;
 mod moto;
+mod object_store;
 mod quiet;
+mod reasons;
 mod restart;
 mod status_writers;
+mod targets_shrunk;
+mod walk;

@@ -15,14 +15,14 @@ const ACCOUNT: &str = "123456789012";
 const REGION: &str = "us-east-1";
 
 /// moto server, and the AWS CLI against it.
-struct Moto {
+pub(crate) struct Moto {
     _server: Server,
     _watchdog: Watchdog,
-    url: String,
+    pub(crate) url: String,
 }
 
 impl Moto {
-    async fn start(logs: &std::path::Path) -> Result<Self> {
+    pub(crate) async fn start(logs: &std::path::Path) -> Result<Self> {
         let port = std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
         let watchdog = Watchdog::spawn(logs)?;
         let mut command = Command::new("moto_server");
@@ -34,7 +34,7 @@ impl Moto {
         Ok(moto)
     }
 
-    fn aws(&self, args: &[&str]) -> Result<Value> {
+    pub(crate) fn aws(&self, args: &[&str]) -> Result<Value> {
         let output = Command::new("aws")
             .args(["--endpoint-url", &self.url, "--region", REGION, "--output", "json"])
             .args(args)
@@ -183,6 +183,7 @@ async fn the_main_job_is_done_against_moto_too() -> Result<()> {
         logs,
         identity: "moto".to_owned(),
         flags: Vec::new(),
+        env: Vec::new(),
     })
     .await?;
     for object in objects() {

@@ -3,12 +3,20 @@
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
+use e2e::objects::{attestation, exception, object};
 use e2e::stand::Stand;
+use serde_json::json;
 
 #[tokio::test]
 async fn an_idle_operator_writes_nothing_but_its_lease() -> Result<()> {
     let stand = Stand::start().await?;
     stand.apply_samples().await?;
+    let exception = exception("soc2-operator/bucket", "S3.2", "333333333333", json!({}));
+    let attestation = attestation("soc2-operator/review", json!({"activities": ["access-review"]}));
+    let catalog = json!({"extends": "soc2", "controls": [{"id": "S3.2", "severity": "Low"}]});
+    for yaml in [exception, attestation, object("ControlCatalog", "soc2-acme", catalog)] {
+        stand.plane.apply_yaml(&yaml).await?;
+    }
     let operator = stand.operator().await?;
     stand.condition("awsorg", "acme", "FindingsComplete", "True", "Complete").await?;
     stand.condition("cprof", "baseline", "Ready", "True", "Assessed").await?;

@@ -2,13 +2,16 @@
 
 mod directory;
 mod hub;
+pub(crate) mod queue;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
-use soc2_aws::{Aggregator, Aws, AwsError, Directory, ErrorClass, PolicyWriter, Role, SecurityHub};
+use soc2_aws::{
+    Aggregator, Aws, AwsError, Directory, ErrorClass, EventQueue, PolicyWriter, Role, SecurityHub, StateStore,
+};
 use soc2_guardrails::inventory::Policy;
 use soc2_posture::finding::Finding;
 use soc2_posture::ids::{AccountId, Region};
@@ -71,6 +74,9 @@ pub(crate) struct Cloud {
     pub(crate) policies: BTreeMap<String, Policy>,
     pub(crate) hubs: BTreeMap<(AccountId, Region), Hub>,
     pub(crate) rows: Vec<Row>,
+    pub(crate) queue: Vec<queue::Message>,
+    /// Messages so far.
+    pub(crate) sent: u64,
     pub(crate) page: usize,
     pub(crate) order: Order,
     pub(crate) ignores_filters: bool,
@@ -123,6 +129,8 @@ impl Fake {
             policies: BTreeMap::new(),
             hubs,
             rows: Vec::new(),
+            queue: Vec::new(),
+            sent: 0,
             page: 100,
             order: Order::NewestFirst,
             ignores_filters: false,
@@ -320,5 +328,13 @@ impl Aws for Fake {
     fn security_hub(&self, role: Option<&Role>, region: &str, _per_second: u32) -> Arc<dyn SecurityHub> {
         let of = role.and_then(|role| role.arn.split(':').nth(4)?.parse().ok()).unwrap_or_else(admin);
         Arc::new(hub::FakeHub { fake: self.clone(), account: of, region: region.to_owned() })
+    }
+
+    fn state_store(&self, _url: &str) -> Result<Arc<dyn StateStore>, AwsError> {
+        panic!("the feed is given its store")
+    }
+
+    fn event_queue(&self, _role: Option<&Role>, _url: &str, _region: &str) -> Arc<dyn EventQueue> {
+        Arc::new(queue::FakeQueue(self.clone()))
     }
 }

@@ -1,4 +1,4 @@
-//! Where checkpoints are kept.
+//! State in a folder.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -6,14 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 
-/// Keeps named blobs.
-#[async_trait]
-pub trait StateStore: Send + Sync {
-    /// What was saved last under this name; `None` when nothing was.
-    async fn load(&self, name: &str) -> io::Result<Option<Vec<u8>>>;
-    /// Replaces what is saved under this name, as a whole or not at all.
-    async fn save(&self, name: &str, bytes: Vec<u8>) -> io::Result<()>;
-}
+use super::{StateStore, file_name};
 
 /// A folder: one file per name.
 #[derive(Clone, Debug)]
@@ -65,12 +58,6 @@ fn replace(folder: &Path, name: &str, bytes: &[u8]) -> io::Result<()> {
     std::fs::rename(&temporary, &path)?;
     // The new name is durable only when its folder is.
     std::fs::File::open(folder)?.sync_all()
-}
-
-/// A name that stays inside the folder, whatever is asked for.
-fn file_name(name: &str) -> String {
-    let safe = |c: char| if c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.') { c } else { '_' };
-    format!("feed-{}.checkpoint", name.chars().map(safe).collect::<String>())
 }
 
 #[cfg(test)]
