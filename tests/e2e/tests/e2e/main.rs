@@ -19,4 +19,3 @@ mod reasons;
 mod restart;
 mod status_writers;
 mod targets_shrunk;
-mod walk;
