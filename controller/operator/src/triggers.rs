@@ -12,9 +12,19 @@ use crate::owners::Nudge;
 
 type Ref<K> = ObjectRef<DeserializeGuard<K>>;
 
-/// Organizations that are touched.
+/// Organizations that are touched, and those of profiles with a changed catalogue: other findings may be of interest.
 pub fn organizations(context: &Context) -> impl Stream<Item = Ref<AwsOrganization>> + Send + use<> {
-    touched(context, |_, name| vec![ObjectRef::new(name)])
+    let of_profiles = nudged(context, |stores, nudge| match nudge {
+        Nudge::ProfilesWith(catalog) => {
+            let profiles = stores.profiles.state();
+            let profiles = profiles.iter().filter_map(|guard| guard.0.as_ref().ok());
+            let with_it = profiles.filter(|profile| uses(profile, catalog));
+            with_it.map(|profile| ObjectRef::new(&profile.spec.organization_ref.name)).collect()
+        }
+        Nudge::Everything => matching(&stores.organizations, |_| true),
+        _ => Vec::new(),
+    });
+    stream::select(touched(context, |_, name| vec![ObjectRef::new(name)]), of_profiles)
 }
 
 /// Profiles of an organization that is touched, or for which owners wrote something, and those with a changed catalogue.
@@ -24,9 +34,7 @@ pub fn profiles(context: &Context) -> impl Stream<Item = Ref<ComplianceProfile>>
     });
     let nudged = nudged(context, |stores, nudge| match nudge {
         Nudge::ProfilesOf(name) => matching(&stores.profiles, |profile| profile.spec.organization_ref.name == *name),
-        Nudge::ProfilesWith(catalog) => matching(&stores.profiles, |profile| {
-            profile.spec.catalog_ref.as_ref().is_some_and(|wanted| wanted.name == *catalog)
-        }),
+        Nudge::ProfilesWith(catalog) => matching(&stores.profiles, |profile| uses(profile, catalog)),
         Nudge::Everything => matching(&stores.profiles, |_| true),
         _ => Vec::new(),
     });
@@ -62,6 +70,10 @@ pub fn attestations(context: &Context) -> impl Stream<Item = Ref<ControlAttestat
         Nudge::Everything => matching(&stores.attestations, |_| true),
         _ => Vec::new(),
     })
+}
+
+fn uses(profile: &ComplianceProfile, catalog: &str) -> bool {
+    profile.spec.catalog_ref.as_ref().is_some_and(|wanted| wanted.name == catalog)
 }
 
 /// Objects to look at when an organization is touched: something was read, or an object of it changed.

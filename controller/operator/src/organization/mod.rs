@@ -17,6 +17,7 @@ use crate::context::Context;
 use crate::control::{Reconciler, jittered};
 use crate::error::Error;
 use crate::guardrail::observe;
+use crate::owners::Nudge;
 use crate::requested_at;
 
 /// The feed tells of changes; this is for what no one tells, such as deleted profiles.
@@ -46,6 +47,8 @@ impl Reconciler for OrganizationReconciler {
         );
         if context.is_new_generation(&*object) {
             context.feeds.touch(&name);
+            // Its exceptionPolicy may say something else.
+            context.nudges.send(Nudge::ExceptionsOf(name.clone()));
         }
         let handled = object.status.as_ref().and_then(|status| status.last_handled_reconcile_at.clone());
         if requested_at(&*object).is_some_and(|token| Some(token) != handled) {

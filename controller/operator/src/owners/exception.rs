@@ -90,7 +90,9 @@ impl Reconciler for ExceptionReconciler {
         };
         let standing = fact.standing(now);
         report(context, &exception, &standing, now).await?;
-        Ok(Action::requeue(standing.next_change_at.map_or(IDLE, |next| until(next, now).min(IDLE))))
+        // Nobody tells when an organization is read for which there is no profile.
+        let at_most = if matches!(fact.verdict, ExceptionVerdict::Waiting { .. }) { WAIT } else { IDLE };
+        Ok(Action::requeue(standing.next_change_at.map_or(at_most, |next| until(next, now).min(at_most))))
     }
 }
 
