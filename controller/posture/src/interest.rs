@@ -9,7 +9,7 @@ use soc2_crds::{ComplianceProfileSpec, FindingProduct, FindingSeverity, Objectiv
 use crate::finding::Finding;
 
 /// One thing that somebody wants to know.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Interest {
     /// Which findings of a product are open, of this severity and worse.
     Open(FindingProduct, FindingSeverity),

@@ -27,7 +27,7 @@ pub struct Organization {
 }
 
 /// A root or an organizational unit.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Unit {
     /// Name as people gave it; `Root` for the root.
     pub name: String,
@@ -36,7 +36,7 @@ pub struct Unit {
 }
 
 /// An account.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Account {
     /// Name as people gave it.
     pub name: String,

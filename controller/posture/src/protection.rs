@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use crate::ids::AccountId;
 
 /// Answer for one account and one guardrail.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Protection {
     /// Every example that the guardrail must deny is denied, by these policies.
     Protected {

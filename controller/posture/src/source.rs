@@ -10,7 +10,7 @@ use crate::ids::{AccountId, Region};
 use crate::interest::Interest;
 
 /// Why a Security Hub cannot be read in a Region.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum HubError {
     /// The role may not read it, or cannot be assumed; the message says what is missing.
     AccessDenied(String),

@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use soc2_crds::State;
 
 use super::account::{AccountResult, Now, millis};
+use super::basis::Basis;
 use super::guardrails::GuardrailFacts;
 use super::memory::{Memory, Remembered};
 use super::objectives::{self, OverdueFindings};
@@ -24,6 +25,7 @@ pub struct Assessment {
     pub(super) accounts: BTreeMap<AccountId, AccountResult>,
     pub(super) guardrails: Vec<GuardrailFacts>,
     pub(super) rollup: Rollup,
+    pub(super) basis: Basis,
     pub(super) judgements: Judgements,
     /// What people answer for.
     pub(super) subjects: Vec<Subject>,
@@ -79,7 +81,7 @@ impl CompliantLabel {
 impl Assessment {
     /// Assesses every account.
     pub(super) fn new(planned: Planned, world: &World, memory: &Memory, now: Timestamp) -> Self {
-        let Planned { plan, standings, guardrails, judgements, subjects, acknowledged } = planned;
+        let Planned { basis, plan, standings, guardrails, judgements, subjects, acknowledged } = planned;
         let (bits, numbers) = (plan.region_bits(&world.index), plan.numbers(&world.index));
         let moment = Now { at: now, reader: plan.reader(&bits, now), numbers: &numbers };
         let mut rollup = Rollup::new(&plan);
@@ -97,6 +99,7 @@ impl Assessment {
             accounts,
             guardrails,
             rollup,
+            basis,
             judgements,
             subjects,
             parts,
@@ -114,7 +117,7 @@ impl Assessment {
             return Self::new(planned, world, &memory, now);
         }
         let Self { plan, accounts: mut before, mut rollup, shrinking, .. } = self;
-        let Planned { plan: _, standings, guardrails, judgements, subjects, acknowledged } = planned;
+        let Planned { basis, plan: _, standings, guardrails, judgements, subjects, acknowledged } = planned;
         let (bits, numbers) = (plan.region_bits(&world.index), plan.numbers(&world.index));
         let moment = Now { at: now, reader: plan.reader(&bits, now), numbers: &numbers };
         let (mut accounts, mut renewed) = (BTreeMap::new(), BTreeSet::new());
@@ -149,6 +152,7 @@ impl Assessment {
             accounts,
             guardrails,
             rollup,
+            basis,
             judgements,
             subjects,
             parts,
@@ -157,6 +161,35 @@ impl Assessment {
             now,
             renewed: Some(renewed),
         }
+    }
+
+    /// Assesses anew the accounts whose findings changed and those that are due, where nothing else changed: no account comes
+    /// or goes, and each stands as it stood.
+    pub(super) fn advance(
+        mut self,
+        world: &World,
+        changed: &BTreeSet<AccountId>,
+        acknowledged: Option<u32>,
+        now: Timestamp,
+    ) -> Self {
+        let (bits, numbers) = (self.plan.region_bits(&world.index), self.plan.numbers(&world.index));
+        let moment = Now { at: now, reader: self.plan.reader(&bits, now), numbers: &numbers };
+        let mut renewed = self.due(now);
+        renewed.extend(changed.iter().filter(|account| self.accounts.contains_key(account)));
+        for id in &renewed {
+            let Some(old) = self.accounts.remove(id) else { continue };
+            self.rollup.remove(&self.plan, &old);
+            let remembered = Remembered::of(&old);
+            let new = AccountResult::new(&self.plan, old.standing, world.index.of(*id), &remembered, &moment);
+            self.rollup.add(&self.plan, &new);
+            self.accounts.insert(*id, new);
+        }
+        self.parts = Parts::new(&self.subjects, &self.judgements.words, self.plan.manual.start_by, now);
+        self.shrinking = Shrinking::new(&self.plan, self.rollup.active, self.shrinking.baseline(), acknowledged);
+        self.overdue_findings = objectives::overdue_findings(&self.plan, world, &self.accounts, now);
+        self.now = now;
+        self.renewed = Some(renewed);
+        self
     }
 
     /// When it was assessed.

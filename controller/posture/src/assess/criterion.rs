@@ -8,11 +8,14 @@ use soc2_crds::{ActivityStatus, CriterionStatus, HalfState, ManualState, State};
 
 use super::assessment::Assessment;
 use super::people::{ELSEWHERE, Part, Subject, Thing};
+use super::posture::bytes;
 use super::rollup::{ALL_STATES, account_states};
 use super::scope::CriterionSet;
 
 /// Most activities in a status.
 const ACTIVITIES: usize = 100;
+/// Most bytes that they take there as JSON: names of attestations may be long.
+const ACTIVITIES_BYTES: usize = 20 * 1024;
 
 /// Reason of a criterion that nothing answers for.
 pub(crate) const NOT_COVERED: &str = "NotCovered";
@@ -185,12 +188,19 @@ impl Assessment {
     /// The activities as the status shows them, and how many more there are: of too many the worst stay.
     pub(super) fn activity_rows(&self) -> (Vec<ActivityStatus>, u32) {
         let mut rows = self.activities();
-        let more = rows.len().saturating_sub(ACTIVITIES);
-        if more > 0 {
+        let all = rows.len();
+        if all > ACTIVITIES || bytes(&rows) > ACTIVITIES_BYTES {
             rows.sort_by_key(|row| row.state);
-            rows.truncate(ACTIVITIES);
+            let mut size = 0;
+            let fits = |row: &&ActivityStatus| {
+                size += bytes(row) + 1;
+                size <= ACTIVITIES_BYTES
+            };
+            let kept = rows.iter().take(ACTIVITIES).take_while(fits).count();
+            rows.truncate(kept);
         }
-        (rows, u32::try_from(more).unwrap_or(u32::MAX))
+        let more = u32::try_from(all - rows.len()).unwrap_or(u32::MAX);
+        (rows, more)
     }
 }
 

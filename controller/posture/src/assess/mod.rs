@@ -30,6 +30,7 @@
 
 mod account;
 mod assessment;
+mod basis;
 mod conditions;
 mod coverage;
 mod criterion;
@@ -117,6 +118,9 @@ pub fn reassess(
     changed: &BTreeSet<AccountId>,
     now: Timestamp,
 ) -> Result<Assessment, SpecError> {
+    if now >= previous.now && previous.basis.is_same(desired, world, &previous.judgements) {
+        return Ok(previous.advance(world, changed, desired.acknowledged_targets, now));
+    }
     let planned = plan::plan(desired, world, &previous.judgements)?;
     Ok(previous.update(planned, world, changed, now))
 }

@@ -71,6 +71,23 @@ impl PartialEq for Judgements {
 }
 
 impl Judgements {
+    /// Whether they are of what owners wrote now.
+    pub(crate) fn are_of(&self, desired: &Desired<'_>) -> bool {
+        let organization = &desired.profile.organization_ref.name;
+        let Owners { exceptions, attestations, .. } = desired.owners;
+        let mut exceptions: Vec<_> =
+            exceptions.iter().filter(|one| one.spec.organization_ref.name == *organization).collect();
+        let mut attestations: Vec<_> =
+            attestations.iter().filter(|one| one.spec.organization_ref.name == *organization).collect();
+        exceptions.sort_by_key(|one| (one.namespace, one.name));
+        attestations.sort_by_key(|one| (one.namespace, one.name));
+        let known =
+            self.exceptions.iter().map(|judged| (judged.namespace.as_str(), judged.name.as_str(), &judged.spec));
+        let heard = self.words.iter().map(|word| (word.namespace.as_str(), word.name.as_str(), &word.spec));
+        known.eq(exceptions.into_iter().map(|one| (one.namespace, one.name, one.spec)))
+            && heard.eq(attestations.into_iter().map(|one| (one.namespace, one.name, one.spec)))
+    }
+
     /// Judges what owners wrote, again only where it, or what it is judged by, changed since `before`.
     pub(crate) fn new(
         desired: &Desired<'_>,

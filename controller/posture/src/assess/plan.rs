@@ -16,6 +16,7 @@ use soc2_crds::{
 
 use super::Desired;
 use super::account::{Numbers, Standing, millis};
+use super::basis::Basis;
 use super::coverage::Hub;
 use super::error::SpecError;
 use super::evidence::{Freshness, Reader};
@@ -91,6 +92,7 @@ pub(crate) struct Planned {
     pub(crate) plan: Plan,
     pub(crate) standings: BTreeMap<AccountId, Standing>,
     pub(crate) guardrails: Vec<GuardrailFacts>,
+    pub(crate) basis: Basis,
     pub(crate) judgements: Judgements,
     pub(crate) subjects: Vec<Subject>,
     /// Number of active accounts that somebody acknowledged.
@@ -174,7 +176,8 @@ pub(crate) fn plan(desired: &Desired<'_>, world: &World, before: &Judgements) ->
     let active: Vec<AccountId> = active.into_iter().collect();
     let facts = |name: &String| GuardrailFacts::new(name, desired.protection.get(name), &active);
     let guardrails = plan.guardrails.iter().map(facts).collect();
-    Ok(Planned { plan, standings, guardrails, judgements, subjects, acknowledged: desired.acknowledged_targets })
+    let (basis, acknowledged) = (Basis::new(desired, world), desired.acknowledged_targets);
+    Ok(Planned { plan, standings, guardrails, basis, judgements, subjects, acknowledged })
 }
 
 fn tier(wanted: ProfileTier) -> Tier {

@@ -294,7 +294,7 @@ fn fit(posture: &mut AccountPostureSpec) {
 }
 
 /// Size as JSON.
-fn bytes(value: &impl Serialize) -> usize {
+pub(crate) fn bytes(value: &impl Serialize) -> usize {
     serde_json::to_vec(value).map_or(usize::MAX, |json| json.len())
 }
 

@@ -203,3 +203,38 @@ fn a_status_is_bounded() {
     assert_eq!(status.catalog.unwrap().version, catalog().version());
     assert!(status.conditions.is_empty() && status.assessed_at.is_none());
 }
+
+#[test]
+fn what_people_answer_for_is_bounded_too() {
+    let attestations = (0..100).map(|number| {
+        // As long as names can be.
+        let name = format!("{number:03}-{}", "long".repeat(62));
+        let targets = serde_json::json!({"include": [{"accountIds": [ACCOUNT, ADMIN]}]});
+        let control = &catalog().controls()[number * 5].id;
+        attestation(&name, "access-review")
+            .within(&"n".repeat(63))
+            .but(serde_json::json!({"activities": null, "controls": [control], "targets": targets}))
+    });
+    let manual = serde_json::json!([{"id": "*", "action": "Manual", "rationale": "people do it all"}]);
+    let objective =
+        |number: usize| serde_json::json!({"type": "Attested", "name": format!("measure-{number}"), "max": "4h"});
+    let objectives: Vec<_> = (0..20).map(objective).collect();
+    let scene = two_accounts().attested(attestations).profile(serde_json::json!({
+        "controls": manual,
+        "objectives": objectives,
+        "categories": ["Security", "Availability", "Confidentiality", "ProcessingIntegrity", "Privacy"],
+    }));
+    let status = scene.assess().status();
+    assert_eq!(scene.assess().activities().len(), status.activities.len() + status.more_activities as usize);
+    assert!(status.activities.len() > 30 && status.more_activities > 500);
+    // The worst stay: what was never attested.
+    assert!(status.activities.iter().all(|row| row.state == ManualState::NeverAttested));
+    let bytes = serde_json::to_vec(&status).unwrap().len();
+    assert!(bytes < 48 * 1024, "{bytes}");
+    // A few that are attested by long names are cut by their size.
+    let few = scene.profile(
+        serde_json::json!({"controls": [{"id": "S3.*", "action": "Manual", "rationale": "people do it all"}]}),
+    );
+    let few = few.assess().status();
+    assert!(few.activities.len() <= 100 && serde_json::to_vec(&few).unwrap().len() < 48 * 1024);
+}
