@@ -101,6 +101,7 @@ fn told(finding: &Finding, product: Option<FindingProduct>, label: Label) -> Tol
         archived: usable && record == Some("ARCHIVED"),
         suppressed: usable && workflow == Some("SUPPRESSED"),
         resolved: usable && workflow == Some("RESOLVED"),
+        account_resource: finding.resource_type.as_deref() == Some("AwsAccount"),
         updated: updated.map(Timestamp::as_millisecond),
         first_seen: since.and_then(time).map_or(0, seconds),
     }

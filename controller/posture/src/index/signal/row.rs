@@ -19,6 +19,7 @@ const RESOLVED: u64 = 1 << 2;
 const SAID_SHIFT: u32 = 3;
 const LABEL_SHIFT: u32 = 6;
 const PRODUCT_SHIFT: u32 = 9;
+const ACCOUNT_RESOURCE: u64 = 1 << 12;
 /// Each of the three is so wide.
 const FIELD: u64 = 0b111;
 
@@ -62,6 +63,8 @@ pub(crate) struct Told {
     pub(crate) suppressed: bool,
     /// Workflow `RESOLVED`.
     pub(crate) resolved: bool,
+    /// The resource is the account (`AwsAccount`).
+    pub(crate) account_resource: bool,
     /// Milliseconds since 1970; `None`: no usable time.
     pub(crate) updated: Option<i64>,
     /// Since when there is the problem, in seconds since 1970; 0: no usable time.
@@ -98,6 +101,7 @@ impl SignalRow {
             | flag(told.archived, ARCHIVED)
             | flag(told.suppressed, SUPPRESSED)
             | flag(told.resolved, RESOLVED)
+            | flag(told.account_resource, ACCOUNT_RESOURCE)
             | (told.said as u64) << SAID_SHIFT
             | (told.label as u64) << LABEL_SHIFT
             | product << PRODUCT_SHIFT;
@@ -112,6 +116,11 @@ impl SignalRow {
     /// Whether the newest version is archived: no evidence.
     pub(crate) fn archived(&self) -> bool {
         self.when & ARCHIVED != 0
+    }
+
+    /// Whether its resource is the account.
+    pub(crate) fn account_resource(&self) -> bool {
+        self.when & ACCOUNT_RESOURCE != 0
     }
 
     fn field(&self, shift: u32) -> usize {
@@ -268,6 +277,7 @@ mod tests {
             archived: false,
             suppressed: false,
             resolved: false,
+            account_resource: false,
             updated: Some(7),
             first_seen: 9,
         }
@@ -296,6 +306,7 @@ mod tests {
             let (id, resource, when, first_seen, matched, region) = row.parts();
             assert_eq!(SignalRow::from_parts(id, resource, when, first_seen, matched, region), row);
         }
+        assert!(row(Told { account_resource: true, ..told() }).account_resource() && !row(told()).account_resource());
         assert_eq!(row(Told { updated: None, ..told() }).updated(), 0);
         assert_eq!(row(Told { updated: Some(-1), ..told() }).updated(), 1);
         assert_eq!(row(Told { updated: Some(i64::MAX), ..told() }).updated(), MAX_MILLIS);
