@@ -6,8 +6,8 @@ use jiff::Timestamp;
 use soc2_crds::State;
 
 use super::account::{AccountResult, Now, millis};
-use super::guardrails::GuardrailFacts;
 use super::findings::Sight;
+use super::guardrails::GuardrailFacts;
 use super::memory::{Memory, Remembered};
 use super::objectives::{self, Found};
 use super::owners::Judgements;

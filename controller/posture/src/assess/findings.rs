@@ -65,7 +65,8 @@ impl<'a> Sight<'a> {
     /// are different problems, not one problem seen by several standards.
     fn rows(&self, signals: &AccountRows<SignalRow>, reader: &Reader<'_>) -> AccountRows {
         let mut rows = Vec::new();
-        let same_resource = |one: &SignalRow, other: &SignalRow| (one.region, one.resource) == (other.region, other.resource);
+        let same_resource =
+            |one: &SignalRow, other: &SignalRow| (one.region, one.resource) == (other.region, other.resource);
         for (control, about) in &self.own {
             let meant = |row: &&SignalRow| !row.archived() && about.get(row.matched as usize).copied().unwrap_or(false);
             for group in signals.rows().chunk_by(same_resource) {

@@ -58,8 +58,7 @@ pub(crate) struct Read<'a> {
 impl<'a> Read<'a> {
     pub(crate) fn new(wanted: &'a Wanted, sources: &'a Sources, table: &RegionTable) -> Self {
         let hubs = sources.regions.iter().map(|hub| {
-            let reading =
-                |interest: &Interest| hub.signals.iter().find(|reading| reading.interest.answers(interest));
+            let reading = |interest: &Interest| hub.signals.iter().find(|reading| reading.interest.answers(interest));
             (1 << table.bit(&hub.region), wanted.interests.iter().map(reading).collect())
         });
         Self { wanted, hubs: hubs.collect(), required: table.required() }
@@ -71,8 +70,10 @@ impl<'a> Read<'a> {
         let hubs = || covered.hubs.iter().filter_map(|number| self.hubs.get(*number as usize));
         let read = hubs().fold(0, |set, (region, _)| set | region);
         let of_interest = |number: usize| {
-            let counts = |reading: &Option<&SignalReading>| reading.is_some_and(|found| !found.missing.contains(&account));
-            let complete = hubs().filter(|(_, readings)| readings.get(number).is_some_and(counts));
+            let complete = hubs().filter(|(_, readings)| {
+                let reading = readings.get(number).copied().flatten();
+                reading.is_some_and(|reading| !reading.missing.contains(&account))
+            });
             (self.required | read) & !complete.fold(0, |set, (region, _)| set | region)
         };
         (0..self.wanted.interests.len()).map(of_interest).collect()
@@ -86,7 +87,8 @@ impl<'a> Read<'a> {
     ) -> Option<jiff::Timestamp> {
         let hubs: BTreeSet<u32> = covered.flat_map(|covered| covered.hubs.iter().copied()).collect();
         let hubs = hubs.iter().filter_map(|number| self.hubs.get(*number as usize));
-        let readings = hubs.flat_map(|(_, readings)| interests.iter().filter_map(|number| readings.get(*number).copied().flatten()));
+        let readings = hubs
+            .flat_map(|(_, readings)| interests.iter().filter_map(|number| readings.get(*number).copied().flatten()));
         readings.map(|reading| reading.complete_at).min()
     }
 }

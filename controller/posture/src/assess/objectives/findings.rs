@@ -93,7 +93,8 @@ pub(crate) fn overdue_findings(
     accounts: &BTreeMap<AccountId, AccountResult>,
     now: Timestamp,
 ) -> Vec<Option<Found>> {
-    let search = |objective: &Objective| Some(Search { plan, world, accounts, now, asked: Asked::of(objective)? }.found());
+    let search =
+        |objective: &Objective| Some(Search { plan, world, accounts, now, asked: Asked::of(objective)? }.found());
     plan.objectives.iter().map(search).collect()
 }
 
@@ -112,7 +113,7 @@ impl Search<'_> {
         let (mut missing, mut regions, mut read) = (0, 0, Vec::new());
         let mut found = OverdueFindings::default();
         for (id, result) in self.accounts.iter().filter(|(_, result)| result.standing.active()) {
-            let unread = self.unread(&result.standing, &interests);
+            let unread = unread(&result.standing, &interests);
             if unread != 0 {
                 // Of a new account nothing needs to be known yet.
                 if !self.plan.is_new(&result.standing, self.now) {
@@ -142,11 +143,6 @@ impl Search<'_> {
     fn interests(&self) -> Vec<usize> {
         let of_product = |product: &FindingProduct| Interest::Open(*product, self.asked.severity);
         self.asked.products.iter().filter_map(|product| self.plan.wanted.answering(&of_product(product))).collect()
-    }
-
-    fn unread(&self, standing: &Standing, interests: &[usize]) -> RegionSet {
-        let of_interest = |number: &usize| standing.unread.get(*number).copied().unwrap_or(RegionSet::MAX);
-        interests.iter().map(of_interest).fold(0, |set, regions| set | regions)
     }
 
     /// Counts the findings of an account.
@@ -186,6 +182,12 @@ impl OverdueFindings {
     fn note_change(&mut self, at: Option<Timestamp>) {
         self.next_change_at = self.next_change_at.into_iter().chain(at).min();
     }
+}
+
+/// Regions in which the findings of some interests were not completely read.
+fn unread(standing: &Standing, interests: &[usize]) -> RegionSet {
+    let of_interest = |number: &usize| standing.unread.get(*number).copied().unwrap_or(RegionSet::MAX);
+    interests.iter().map(of_interest).fold(0, |set, regions| set | regions)
 }
 
 fn seconds(moment: Timestamp) -> u64 {

@@ -13,8 +13,8 @@ use super::assessment::Assessment;
 use super::message::{counted, verb};
 use super::people::Word;
 
-use findings::{Oldest, Unread};
 pub(crate) use findings::{Found, OverdueFindings, overdue_findings};
+use findings::{Oldest, Unread};
 pub(crate) use measure::Measure;
 
 /// Longest id of a resource in a message, in characters.

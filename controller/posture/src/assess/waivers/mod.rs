@@ -23,8 +23,8 @@ pub use facts::{
 pub(crate) use judge::{Judged, Jurisdiction, Verdict, judge_all};
 
 use super::scope::CriterionSet;
-use crate::ids::AccountId;
 use crate::assess::findings::Findings;
+use crate::ids::AccountId;
 use crate::index::Row;
 
 /// Longest id of a resource that globs are matched with, in bytes. The index keeps a little more; what is longer may have

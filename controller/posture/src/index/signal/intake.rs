@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use soc2_crds::FindingProduct;
 
-use super::row::{Label, Said, SignalRow, Told};
+use super::row::{Handled, Label, Said, SignalRow, Told};
 use super::sets::PatternSets;
 use crate::finding::Finding;
 use crate::ids::AccountId;
@@ -99,8 +99,11 @@ fn told(finding: &Finding, product: Option<FindingProduct>, label: Label) -> Tol
         label,
         product,
         archived: usable && record == Some("ARCHIVED"),
-        suppressed: usable && workflow == Some("SUPPRESSED"),
-        resolved: usable && workflow == Some("RESOLVED"),
+        handled: match workflow {
+            Some("SUPPRESSED") if usable => Handled::Suppressed,
+            Some("RESOLVED") if usable => Handled::Resolved,
+            _ => Handled::Open,
+        },
         account_resource: finding.resource_type.as_deref() == Some("AwsAccount"),
         updated: updated.map(Timestamp::as_millisecond),
         first_seen: since.and_then(time).map_or(0, seconds),
@@ -161,12 +164,13 @@ mod tests {
             assert_eq!(told.said, Said::NotAvailable, "{what}");
         }
         let no_record = |workflow: &str| {
-            of(|finding| {
+            let told = of(|finding| {
                 finding.record_state = None;
                 finding.workflow = Some(workflow.to_owned());
-            })
+            });
+            told.handled
         };
-        assert!(!no_record("SUPPRESSED").suppressed && !no_record("RESOLVED").resolved);
+        assert_eq!((no_record("SUPPRESSED"), no_record("RESOLVED")), (Handled::Open, Handled::Open));
         assert_eq!(of(|_| {}).said, Said::Nothing);
         assert_eq!(of(|finding| finding.compliance = Some("passed".to_owned())).said, Said::NotAvailable);
     }
