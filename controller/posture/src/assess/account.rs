@@ -9,11 +9,12 @@ use soc2_crds::State;
 use super::coverage::Covered;
 use super::decide::{Check, Circumstances, since_1970};
 use super::evidence::Reader;
+use super::findings::Findings;
 use super::memory::Remembered;
 use super::plan::Plan;
 use super::reason::{Reason, STATES};
 use super::regions::RegionSet;
-use super::scope::{CriterionSet, Scope};
+use super::scope::{CriterionSet, Scope, Scoped};
 use super::waivers::{Match, WaivedCheck, Waiver, Waiving};
 use crate::index::{AccountRows, Row};
 use crate::organization::AccountState;
@@ -29,6 +30,8 @@ pub(crate) struct Standing {
     /// Number of its scope in the plan.
     pub(crate) scope: usize,
     pub(crate) covered: Covered,
+    /// For each interest of the plan the Regions in which findings of other products were not completely read.
+    pub(crate) unread: Box<[RegionSet]>,
     /// Required guardrails that do not protect it, by number.
     pub(crate) unprotected: Box<[u16]>,
     /// Required guardrails of which nobody knows.
@@ -100,18 +103,25 @@ impl Standing {
     }
 }
 
+impl Plan {
+    /// Whether an account joined so short a time ago that nothing needs to be known of it.
+    pub(crate) fn is_new(&self, standing: &Standing, now: Timestamp) -> bool {
+        Window::of(standing.joined_at, self.onboarding, now).open
+    }
+}
+
 impl AccountResult {
     /// Assesses an account.
     pub(crate) fn new(
         plan: &Plan,
         standing: Standing,
-        findings: Option<&AccountRows>,
+        findings: &Findings<'_>,
         remembered: &[Remembered],
         now: &Now<'_>,
     ) -> Self {
         let scope = plan.scope(&standing);
         let window = Window::of(standing.joined_at, plan.onboarding, now.at);
-        let life = Life::read(&now.reader, plan.regions.required(), rows(findings));
+        let life = Life::read(&now.reader, plan.regions.required(), rows(findings.hub()));
         let rules = circumstances(plan, &standing, &life, &window);
         let mut changes_at =
             life.changes_at(&now.reader).min(window.changes_at).min(standing.waivers_change_at(now.at));
@@ -120,7 +130,7 @@ impl AccountResult {
         let mut waiving = Waiving::new(standing.waivers(), findings, now.at);
         let mut pass = Pass::new(findings, now.numbers);
         for (scoped, number) in scope.controls.iter().zip(0_u16..) {
-            let rows = pass.of_control(scoped.control.0);
+            let rows = pass.of_control(scoped);
             let tally = now.reader.tally(rows);
             changes_at = changes_at.min(tally.changes_at);
             suppressed |= tally.suppressed;
@@ -163,6 +173,8 @@ fn circumstances<'a>(plan: &'a Plan, standing: &'a Standing, life: &Life, window
         active: standing.active(),
         onboarding: window.open,
         covered: &standing.covered,
+        wanted: &plan.wanted,
+        unread: &standing.unread,
         required: plan.regions.required(),
         alive: life.alive,
         hubs: &plan.hubs,
@@ -203,7 +215,7 @@ fn rows(findings: Option<&AccountRows>) -> &[Row] {
 /// One pass over the findings of an account, which are in the order of the index's controls, as those of the catalogue are.
 /// What an own catalogue added may be in another order: it is looked up.
 struct Pass<'r> {
-    findings: Option<&'r AccountRows>,
+    findings: &'r Findings<'r>,
     rest: &'r [Row],
     /// Least number that may still come.
     next: u16,
@@ -211,15 +223,18 @@ struct Pass<'r> {
 }
 
 impl<'r> Pass<'r> {
-    fn new(findings: Option<&'r AccountRows>, numbers: &'r Numbers) -> Self {
-        Self { findings, rest: rows(findings), next: 0, numbers }
+    fn new(findings: &'r Findings<'r>, numbers: &'r Numbers) -> Self {
+        Self { findings, rest: rows(findings.hub()), next: 0, numbers }
     }
 
     /// The rows of a control.
-    fn of_control(&mut self, control: u16) -> &'r [Row] {
-        let Some(control) = self.numbers.of(control) else { return &[] };
+    fn of_control(&mut self, scoped: &Scoped) -> &'r [Row] {
+        if scoped.custom {
+            return self.findings.own(scoped.control.0);
+        }
+        let Some(control) = self.numbers.of(scoped.control.0) else { return &[] };
         if control < self.next {
-            return self.findings.map(|findings| findings.of_control(control)).unwrap_or_default();
+            return self.findings.hub().map(|findings| findings.of_control(control)).unwrap_or_default();
         }
         self.next = control.saturating_add(1);
         let before = self.rest.iter().take_while(|row| row.control < control).count();

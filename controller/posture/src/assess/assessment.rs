@@ -7,9 +7,10 @@ use soc2_crds::State;
 
 use super::account::{AccountResult, Now, millis};
 use super::basis::Basis;
+use super::findings::Sight;
 use super::guardrails::GuardrailFacts;
 use super::memory::{Memory, Remembered};
-use super::objectives::{self, OverdueFindings};
+use super::objectives::{self, Found};
 use super::owners::Judgements;
 use super::people::{Parts, Subject};
 use super::plan::{Plan, Planned};
@@ -32,7 +33,7 @@ pub struct Assessment {
     pub(super) parts: Parts,
     pub(super) shrinking: Shrinking,
     /// Findings that are open for too long, for each objective that asks for them.
-    pub(super) overdue_findings: Vec<Option<OverdueFindings>>,
+    pub(super) overdue_findings: Vec<Option<Found>>,
     pub(super) now: Timestamp,
     /// Accounts that were assessed anew; `None`: all.
     renewed: Option<BTreeSet<AccountId>>,
@@ -82,11 +83,11 @@ impl Assessment {
     /// Assesses every account.
     pub(super) fn new(planned: Planned, world: &World, memory: &Memory, now: Timestamp) -> Self {
         let Planned { basis, plan, standings, guardrails, judgements, subjects, acknowledged } = planned;
-        let (bits, numbers) = (plan.region_bits(&world.index), plan.numbers(&world.index));
-        let moment = Now { at: now, reader: plan.reader(&bits, now), numbers: &numbers };
+        let (bits, sight) = (plan.region_bits(&world.index), Sight::new(&plan, &world.index));
+        let moment = Now { at: now, reader: plan.reader(&bits, now), numbers: &sight.numbers };
         let mut rollup = Rollup::new(&plan);
         let result = |(id, standing)| {
-            let result = AccountResult::new(&plan, standing, world.index.of(id), memory.of(id), &moment);
+            let result = AccountResult::new(&plan, standing, &sight.of(id, &moment.reader), memory.of(id), &moment);
             rollup.add(&plan, &result);
             (id, result)
         };
@@ -118,8 +119,8 @@ impl Assessment {
         }
         let Self { plan, accounts: mut before, mut rollup, shrinking, .. } = self;
         let Planned { basis, plan: _, standings, guardrails, judgements, subjects, acknowledged } = planned;
-        let (bits, numbers) = (plan.region_bits(&world.index), plan.numbers(&world.index));
-        let moment = Now { at: now, reader: plan.reader(&bits, now), numbers: &numbers };
+        let (bits, sight) = (plan.region_bits(&world.index), Sight::new(&plan, &world.index));
+        let moment = Now { at: now, reader: plan.reader(&bits, now), numbers: &sight.numbers };
         let (mut accounts, mut renewed) = (BTreeMap::new(), BTreeSet::new());
         for (id, standing) in standings {
             let old = before.remove(&id);
@@ -130,7 +131,7 @@ impl Assessment {
                 Some(old) if stands(&old) => old,
                 old => {
                     let remembered = old.as_ref().map(Remembered::of).unwrap_or_default();
-                    let new = AccountResult::new(&plan, standing, world.index.of(id), &remembered, &moment);
+                    let new = AccountResult::new(&plan, standing, &sight.of(id, &moment.reader), &remembered, &moment);
                     if let Some(old) = old {
                         rollup.remove(&plan, &old);
                     }
@@ -172,15 +173,16 @@ impl Assessment {
         acknowledged: Option<u32>,
         now: Timestamp,
     ) -> Self {
-        let (bits, numbers) = (self.plan.region_bits(&world.index), self.plan.numbers(&world.index));
-        let moment = Now { at: now, reader: self.plan.reader(&bits, now), numbers: &numbers };
+        let (bits, sight) = (self.plan.region_bits(&world.index), Sight::new(&self.plan, &world.index));
+        let moment = Now { at: now, reader: self.plan.reader(&bits, now), numbers: &sight.numbers };
         let mut renewed = self.due(now);
         renewed.extend(changed.iter().filter(|account| self.accounts.contains_key(account)));
         for id in &renewed {
             let Some(old) = self.accounts.remove(id) else { continue };
             self.rollup.remove(&self.plan, &old);
             let remembered = Remembered::of(&old);
-            let new = AccountResult::new(&self.plan, old.standing, world.index.of(*id), &remembered, &moment);
+            let new =
+                AccountResult::new(&self.plan, old.standing, &sight.of(*id, &moment.reader), &remembered, &moment);
             self.rollup.add(&self.plan, &new);
             self.accounts.insert(*id, new);
         }
@@ -211,7 +213,7 @@ impl Assessment {
     pub fn next_change_at(&self) -> Option<Timestamp> {
         let first = self.accounts.values().map(|account| account.changes_at).min();
         let of_accounts = first.and_then(|first| Timestamp::from_millisecond(i64::try_from(first).ok()?).ok());
-        let of_findings = self.overdue_findings.iter().flatten().filter_map(|found| found.next_change_at);
+        let of_findings = self.overdue_findings.iter().flatten().flatten().filter_map(|found| found.next_change_at);
         let others = [of_accounts, self.exceptions_change_at(), self.parts.changes_at];
         others.into_iter().flatten().chain(of_findings).min()
     }

@@ -101,6 +101,7 @@ fn hash_sources(sources: &Sources, hasher: &mut impl Hasher) {
         } = hub;
         (source, region, read_through, error, account, consolidated).hash(hasher);
         (members, standards, disabled_controls, serves, swept).hash(hasher);
+        signals.len().hash(hasher);
         for SignalReading { interest, complete_at: _, missing } in signals {
             (interest, missing).hash(hasher);
         }

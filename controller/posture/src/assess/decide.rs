@@ -9,6 +9,7 @@ use super::evidence::Tally;
 use super::reason::Reason;
 use super::regions::RegionSet;
 use super::scope::Scoped;
+use super::wanted::Wanted;
 
 /// How one control of one account stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,6 +37,10 @@ pub(crate) struct Circumstances<'a> {
     /// It joined a short time ago.
     pub(crate) onboarding: bool,
     pub(crate) covered: &'a Covered,
+    /// What the profile wants to know of other products.
+    pub(crate) wanted: &'a Wanted,
+    /// Where that is not known.
+    pub(crate) unread: &'a [RegionSet],
     /// Regions in which evidence is required.
     pub(crate) required: RegionSet,
     /// Regions in which some check of Security Hub ran of late.
@@ -51,8 +56,14 @@ type Decision = (State, Reason, RegionSet);
 
 impl Circumstances<'_> {
     /// Whether what is unknown is so by rules 4 and 5, and not because a source cannot be read (rule 3).
-    pub(crate) fn readable(&self) -> bool {
-        self.covered.obstacle.is_none()
+    pub(crate) fn readable(&self, scoped: &Scoped) -> bool {
+        self.covered.obstacle.is_none() && self.unread(scoped) == 0
+    }
+
+    /// Regions in which the findings of other products that a control of an organization's own is about are not known.
+    fn unread(&self, scoped: &Scoped) -> RegionSet {
+        let interest = self.wanted.interest_of(scoped.control).filter(|_| scoped.custom);
+        interest.map_or(0, |interest| self.unread.get(interest).copied().unwrap_or(RegionSet::MAX))
     }
 
     /// Decides one check.
@@ -91,6 +102,10 @@ impl Circumstances<'_> {
         }
         if let Some(Obstacle { reason, regions, .. }) = self.covered.obstacle {
             return (State::Unknown, reason, regions);
+        }
+        let unread = self.unread(scoped);
+        if unread != 0 {
+            return (State::Unknown, Reason::SweepIncomplete, unread);
         }
         if self.nothing_is_there(scoped, tally) {
             return (State::NotApplicable, Reason::NoFindings, 0);

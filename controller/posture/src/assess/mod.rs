@@ -11,6 +11,7 @@
 //! | `scope` | which controls are in scope, for which criteria |
 //! | `coverage` | rule 3: what is known of the sources |
 //! | `evidence` | rule 4: what findings say |
+//! | `findings`, `wanted` | findings of other products: as evidence, and where they are not known |
 //! | `waivers` | rule 6: which exceptions are granted, and what they cover |
 //! | `decide` | rules 1 to 7 in their order |
 //! | `people` | what attestations come to |
@@ -37,6 +38,7 @@ mod criterion;
 mod decide;
 mod error;
 mod evidence;
+mod findings;
 mod guardrails;
 mod memory;
 mod message;
@@ -56,6 +58,7 @@ mod shrunk;
 mod standings;
 mod status;
 mod waivers;
+mod wanted;
 mod worst;
 
 use std::collections::{BTreeMap, BTreeSet};

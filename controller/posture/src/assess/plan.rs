@@ -27,6 +27,7 @@ use super::people::Subject;
 use super::regions::RegionTable;
 use super::scope::{Entry, Material, Scope, Scopes, StandardSet, standard_set};
 use super::standings;
+use super::wanted::{Read, Wanted};
 use crate::duration;
 use crate::ids::AccountId;
 use crate::index::FindingIndex;
@@ -54,6 +55,8 @@ pub(crate) struct Plan {
     pub(crate) min_accounts: Option<u32>,
     pub(crate) manual: Manual,
     pub(crate) objectives: Vec<Objective>,
+    /// What is to be known of other products.
+    pub(crate) wanted: Wanted,
     /// Selectors that match nothing.
     pub(crate) unmatched: Vec<String>,
     /// The targets ask for tags that were not read.
@@ -122,6 +125,11 @@ impl Plan {
         names.iter().map(|name| u8::try_from(self.regions.bit(name)).unwrap_or(63)).collect()
     }
 
+    /// What was read of other products.
+    pub(crate) fn read<'a>(&'a self, world: &'a World) -> Read<'a> {
+        Read::new(&self.wanted, &world.sources, &self.regions)
+    }
+
     /// Numbers of the catalogue's controls in the index, which has a catalogue of its own.
     pub(crate) fn numbers(&self, index: &FindingIndex) -> Numbers {
         let (catalog, names) = (&self.catalog.0, index.names());
@@ -163,6 +171,7 @@ pub(crate) fn plan(desired: &Desired<'_>, world: &World, before: &Judgements) ->
         min_accounts: profile.targets.min_accounts,
         manual: manual(profile)?,
         objectives: objectives(profile)?,
+        wanted: Wanted::of(profile, desired.catalog),
         unmatched,
         tags_missing,
         organization_read: world.organization.is_some(),

@@ -16,13 +16,14 @@ use super::account::{AccountResult, Numbers};
 use super::assessment::Assessment;
 use super::decide::Check;
 use super::evidence::{Outcome, Reader};
+use super::findings::{Findings, Sight};
 use super::message::{Group, Waived, time};
 use super::reason::Reason;
 use super::regions::RegionSet;
 use super::scope::{CriterionSet, Scoped};
 use super::waivers::{WaivedCheck, Waiving};
 use crate::ids::AccountId;
-use crate::index::{self, AccountRows, FindingIndex, Status};
+use crate::index::{self, FindingIndex, Status};
 
 /// Largest posture as JSON, in bytes: with its metadata the object stays below 32 KiB.
 const MAX_BYTES: usize = 28 * 1024;
@@ -36,8 +37,9 @@ impl Assessment {
     #[must_use]
     pub fn posture(&self, account: AccountId, index: &FindingIndex) -> Option<AccountPostureSpec> {
         let result = self.accounts.get(&account)?;
-        let (bits, numbers) = (self.plan.region_bits(index), self.plan.numbers(index));
-        let writer = Writer { assessment: self, result, index, rows: index.of(account), bits, numbers };
+        let (bits, sight) = (self.plan.region_bits(index), Sight::new(&self.plan, index));
+        let found = sight.of(account, &self.plan.reader(&bits, self.now));
+        let writer = Writer { assessment: self, result, index, found, bits: &bits, numbers: &sight.numbers };
         let mut posture = AccountPostureSpec {
             account: PostureAccount {
                 id: account.to_string(),
@@ -83,10 +85,10 @@ struct Writer<'a> {
     assessment: &'a Assessment,
     result: &'a AccountResult,
     index: &'a FindingIndex,
-    rows: Option<&'a AccountRows>,
+    found: Findings<'a>,
     /// Bit of each of the index's Regions.
-    bits: Vec<u8>,
-    numbers: Numbers,
+    bits: &'a [u8],
+    numbers: &'a Numbers,
 }
 
 impl<'a> Writer<'a> {
@@ -178,8 +180,11 @@ impl<'a> Writer<'a> {
 
     /// The findings of a control.
     fn findings(&self, check: &Check) -> &[index::Row] {
+        if self.control(check).is_some_and(|control| control.matcher.is_some()) {
+            return self.found.own(check.control);
+        }
         let number = self.numbers.of(check.control);
-        self.rows.zip(number).map(|(rows, number)| rows.of_control(number)).unwrap_or_default()
+        self.found.hub().zip(number).map(|(rows, number)| rows.of_control(number)).unwrap_or_default()
     }
 
     /// Resources that count as waived because somebody suppressed them in Security Hub.
@@ -191,7 +196,7 @@ impl<'a> Writer<'a> {
     }
 
     fn reader(&self) -> Reader<'_> {
-        self.assessment.plan.reader(&self.bits, self.assessment.now)
+        self.assessment.plan.reader(self.bits, self.assessment.now)
     }
 
     /// The first failing resource by name, of those that no exception covers.
@@ -199,12 +204,11 @@ impl<'a> Writer<'a> {
         if check.state != State::Failed {
             return None;
         }
-        let rows = self.rows?;
-        let waiving = Waiving::new(self.result.standing.waivers(), Some(rows), self.assessment.now);
+        let waiving = Waiving::new(self.result.standing.waivers(), &self.found, self.assessment.now);
         let reader = self.reader();
         let failing = reader.results(self.findings(check)).filter(|result| result.outcome == Outcome::Failed);
         let failing = failing.filter(|result| !waiving.covers(scoped, result.row));
-        let first = failing.filter_map(|result| rows.text(result.row.resource)).min()?;
+        let first = failing.filter_map(|result| self.found.text(result.row.resource)).min()?;
         Some(first.chars().take(MAX_SAMPLE).collect())
     }
 

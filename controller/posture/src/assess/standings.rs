@@ -27,6 +27,7 @@ pub(crate) fn standings(
 ) -> BTreeMap<AccountId, Standing> {
     let Some(organization) = &world.organization else { return BTreeMap::new() };
     let coverage = Coverage::new(&world.sources, &plan.regions);
+    let read = plan.read(world);
     let mut paths: BTreeMap<&str, Arc<str>> = BTreeMap::new();
     let standing = |(id, scope): (&AccountId, &usize)| {
         let account = organization.accounts.get(id)?;
@@ -34,13 +35,15 @@ pub(crate) fn standings(
         let active = account.state == AccountState::Active;
         let (unprotected, protection_unknown) =
             if active { protection(desired, plan, *id) } else { Default::default() };
+        let covered = coverage.of(*id);
         let standing = Standing {
+            unread: read.missing(*id, &covered),
             name: account.name.as_str().into(),
             path: Arc::clone(path),
             state: account.state,
             joined_at: account.joined_at,
             scope: *scope,
-            covered: coverage.of(*id),
+            covered,
             unprotected,
             protection_unknown,
             waivers: waivers.get(id).map(Arc::clone),

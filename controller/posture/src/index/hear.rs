@@ -34,7 +34,10 @@ impl FindingIndex {
         let (mut news, mut doubtful) = (Vec::with_capacity(findings.len()), BTreeSet::new());
         for finding in findings {
             let Intake::Indexed(account) = intake::attribute(finding) else {
-                news.push(finding.clone());
+                // Of other products all that is wanted is read again and again: what is missing there is gone.
+                if read_until.is_none_or(|until| intake::updated_at(finding).is_none_or(|updated| updated >= until)) {
+                    news.push(finding.clone());
+                }
                 continue;
             };
             let new = intake::pack(&mut self.names, finding).row;

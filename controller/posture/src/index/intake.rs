@@ -101,6 +101,11 @@ pub(super) fn id_hash(finding: &Finding) -> IdHash {
     [half(hash >> 64), half(hash)]
 }
 
+/// `UpdatedAt`, when it is a time.
+pub(super) fn updated_at(finding: &Finding) -> Option<Timestamp> {
+    finding.updated_at.as_deref()?.parse().ok()
+}
+
 /// What a finding says. What cannot be understood never says `PASSED`.
 fn verdict(finding: &Finding, reason: u8) -> Verdict {
     let record = finding.record_state.as_deref();
@@ -114,7 +119,7 @@ fn verdict(finding: &Finding, reason: u8) -> Verdict {
         Some("WARNING") => Compliance::Warning,
         _ => Compliance::NotAvailable,
     };
-    let updated = finding.updated_at.as_deref().and_then(|text| text.parse::<Timestamp>().ok());
+    let updated = updated_at(finding);
     Verdict {
         compliance,
         suppressed: workflow == Some("SUPPRESSED"),

@@ -25,9 +25,9 @@ pub(crate) use account::AccountRows;
 use account::{Ids, Mode};
 pub use hear::Heard;
 use names::Names;
-pub(crate) use row::{Compliance, Row};
+pub(crate) use row::{Compliance, Row, Verdict};
 pub use signal::SignalBatch;
-use signal::Signals;
+pub(crate) use signal::{Said, SignalRow, Signals};
 pub use store::LoadError;
 use sweep::Found;
 pub use sweep::SweepBatch;
@@ -248,6 +248,11 @@ impl FindingIndex {
     /// Findings of one account.
     pub(crate) fn of(&self, account: AccountId) -> Option<&AccountRows> {
         self.accounts.get(&account)
+    }
+
+    /// Findings of other products.
+    pub(crate) fn beside(&self) -> &Signals {
+        &self.signals
     }
 
     fn take(&mut self, findings: &[Finding], mode: Mode<'_>) -> Changes {

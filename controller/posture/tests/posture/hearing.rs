@@ -7,6 +7,7 @@ use soc2_posture::{FindingIndex, World};
 
 use crate::properties::config;
 use crate::scene::{ACCOUNT, FindingExt, HOME, Scene, catalog, control, finding, id, now};
+use crate::signals::{GUARDDUTY, scan, threat};
 use crate::worlds::{any_scene, findings, shuffled};
 
 fn s3(resource: &str) -> Finding {
@@ -95,6 +96,16 @@ fn a_word_of_what_is_gone_comes_too_late() {
     let heard = index.hear(&[s3("a").aged("2h").failed(), s3("new").aged("59m").failed()], read_until);
     assert_eq!((heard.changes.accounts, index.len()), ([id(ACCOUNT)].into(), 2));
     assert_eq!(counts(&index), "Failed");
+}
+
+#[test]
+fn events_tell_of_other_products_too() {
+    let mut index = FindingIndex::new(catalog());
+    index.set_interests(&[GUARDDUTY].into_iter().collect());
+    let read_until = Some(now() - jiff::SignedDuration::from_hours(1));
+    let heard = index.hear(&[threat("new").aged("59m"), threat("gone").aged("2h"), scan("nobody asks")], read_until);
+    assert_eq!((heard.changes.accounts, heard.doubtful.len()), ([id(ACCOUNT)].into(), 0));
+    assert_eq!((index.signal_count(), index.len()), (1, 0));
 }
 
 proptest! {

@@ -23,9 +23,13 @@ mod memory;
 #[cfg(test)]
 mod objectives;
 #[cfg(test)]
+mod open_findings;
+#[cfg(test)]
 mod oracle;
 #[cfg(test)]
 mod oracle_exceptions;
+#[cfg(test)]
+mod own_controls;
 #[cfg(test)]
 mod postures;
 #[cfg(test)]

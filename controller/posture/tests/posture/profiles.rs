@@ -7,6 +7,7 @@ use soc2_catalog::{Catalog, Reach};
 use soc2_crds::ControlCatalogSpec;
 
 use crate::scene::{ACCOUNT, ADMIN, FindingExt, LINKED, MANAGEMENT, Scene, catalog, check, finding, id};
+use crate::signals::signal;
 use crate::written::{attestation, exception, object};
 
 const OTHER: &str = "444444444444";
@@ -132,12 +133,11 @@ fn controls_of_an_own_catalogue_count_as_the_built_in_ones_do() {
     let custom = own_catalog.control("custom.2").unwrap();
     assert!(usize::from(custom.0) >= catalog().controls().len());
     assert_eq!(own_catalog.get(custom).reach, Reach::Regional);
-    // In scope although no standard has them; the index numbers them as it saw them.
-    let findings = || {
-        let of = |id: &str| finding(id).resource("host");
-        [of("Unheard.1").failed(), of("CUSTOM.1"), of(" custom.2 ").failed(), of("IAM.5")]
-    };
-    let scene = own().with(findings());
+    // In scope although no standard has them. Security Hub's own findings are no evidence of them, whatever their id.
+    let hub = ["Unheard.1", "CUSTOM.1", " custom.2 "].map(|id| finding(id).resource("host").failed());
+    let hosts = signal("acme/scanner", "acme/hosts/1", "host").status("PASSED");
+    let images = signal("acme/scanner", "acme/scanner/1", "host").failed();
+    let scene = own().with(hub).with([hosts, images, finding("IAM.5").resource("host")]).others_read();
     assert_eq!(scene.check("Custom.1"), "Passed");
     assert_eq!(scene.check("Custom.2"), "Failed: FindingsFailed");
     assert_eq!(scene.check("IAM.5"), "Passed");
@@ -147,7 +147,7 @@ fn controls_of_an_own_catalogue_count_as_the_built_in_ones_do() {
         ("High", vec!["CC6.1".to_owned()], Some("host"))
     );
     // Without a finding there is no standard to blame.
-    assert_eq!(own().check("Custom.1"), "Unknown: NoFindings");
+    assert_eq!(own().others_read().check("Custom.1"), "Unknown: NoFindings");
     assert!(
         own().assess().status().coverage.unwrap().controls_without_standard.iter().all(|id| !id.starts_with("Custom"))
     );
@@ -201,13 +201,27 @@ fn activities_of_an_own_catalogue_are_asked_for() {
 
 #[test]
 fn findings_are_found_whatever_the_order_of_the_catalogue_and_the_index() {
-    // Custom.2 is numbered before Custom.1 in one index, and behind it in the other.
-    let one = own().with([finding("Custom.2"), finding("Custom.1").region(LINKED).failed()]);
-    let other = own().with([finding("Custom.1").region(LINKED).failed(), finding("Custom.2")]);
+    // Controls of Security Hub that the built-in catalogue does not have. New.2 is numbered before New.1 in one index, and
+    // behind it in the other.
+    let new = |id: &str| {
+        json!({"id": id, "title": "AWS added it", "severity": "High",
+               "standards": ["aws-foundational-security-best-practices/v/1.0.0"]})
+    };
+    let mapped = |id: &str| json!({"id": id, "confidence": "Direct", "source": "SEC-78"});
+    let spec: ControlCatalogSpec = serde_json::from_value(json!({
+        "extends": "soc2",
+        "criteria": [{"id": "CC6.1", "controls": [mapped("New.2"), mapped("New.1")]}],
+        "controls": [new("New.2"), new("New.1")],
+    }))
+    .unwrap();
+    let newer = Arc::new(Catalog::extended(catalog(), &spec, "soc2-newer").unwrap());
+    let scene = || Scene::new().but(|scene| scene.catalog = Some(Arc::clone(&newer)));
+    let one = scene().with([finding("New.2"), finding("New.1").region(LINKED).failed()]);
+    let other = scene().with([finding("New.1").region(LINKED).failed(), finding("New.2")]);
     for scene in [&one, &other] {
         let posture = scene.posture();
         assert_eq!(
-            (check(&posture, "Custom.1").as_str(), check(&posture, "Custom.2").as_str()),
+            (check(&posture, "New.1").as_str(), check(&posture, "New.2").as_str()),
             ("Failed: FindingsFailed", "Passed")
         );
     }

@@ -11,9 +11,10 @@ use soc2_crds::{
 use soc2_posture::assess::{ConditionFact, SpecError};
 use soc2_posture::finding::Finding;
 use soc2_posture::ids::AccountId;
+use soc2_posture::interest::Interests;
 use soc2_posture::organization::{Account, AccountState, Organization, Unit};
 use soc2_posture::protection::ProtectionByAccount;
-use soc2_posture::source::{HubError, HubRegion, Sources};
+use soc2_posture::source::{HubError, HubRegion, SignalReading, Sources};
 use soc2_posture::{Assessment, FindingIndex, Memory, World, assess};
 
 use crate::written::{Written, merge};
@@ -137,6 +138,18 @@ impl Scene {
         self.hub(region).swept.remove(&id(ACCOUNT));
     }
 
+    /// What was read of other products there does not count for the account.
+    pub fn came_later(&mut self, region: &str) {
+        for reading in &mut self.hub(region).signals {
+            reading.missing.insert(id(ACCOUNT));
+        }
+    }
+
+    /// Nothing was read of other products there.
+    pub fn not_read(&mut self, region: &str) {
+        self.hub(region).signals.clear();
+    }
+
     /// Disables a control in Security Hub.
     pub fn disable(&mut self, region: &str, disabled: &str) {
         self.hub(region).disabled_controls.insert(control(disabled));
@@ -153,8 +166,24 @@ impl Scene {
 
     pub fn index(&self) -> FindingIndex {
         let mut index = FindingIndex::new(catalog());
+        index.set_interests(&self.interests());
         index.upsert(&self.findings);
         index
+    }
+
+    /// What the profile wants to know of other products.
+    pub fn interests(&self) -> Interests {
+        Interests::of(&self.profile, self.catalog.as_ref().unwrap_or(catalog()))
+    }
+
+    /// All of that was completely read in every Region, just now.
+    pub fn others_read(mut self) -> Self {
+        let read = |interest| SignalReading { interest, complete_at: self.now, missing: BTreeSet::new() };
+        let signals: Vec<SignalReading> = self.interests().iter().map(read).collect();
+        for hub in &mut self.sources.regions {
+            hub.signals.clone_from(&signals);
+        }
+        self
     }
 
     pub fn world(&self) -> World {

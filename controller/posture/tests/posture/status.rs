@@ -1,5 +1,6 @@
 //! The status of a profile, and its metrics.
 
+use crate::written::attestation;
 use soc2_crds::{CriterionStatus, HalfState, ManualState, State};
 use soc2_posture::finding::Finding;
 use soc2_posture::organization::AccountState;

@@ -14,6 +14,7 @@ mod main_loop;
 mod metrics;
 mod moto;
 mod object_store;
+mod other_products;
 mod quiet;
 mod reasons;
 mod restart;

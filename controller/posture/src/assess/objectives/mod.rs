@@ -3,16 +3,22 @@
 mod findings;
 mod measure;
 
+use std::fmt::Write as _;
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use soc2_crds::{Objective, ObjectiveStatus, ObjectiveType, State};
 
 use super::assessment::Assessment;
 use super::message::{counted, verb};
 use super::people::Word;
 
-pub(crate) use findings::{OverdueFindings, overdue_findings};
+pub(crate) use findings::{Found, OverdueFindings, overdue_findings};
+use findings::{Oldest, Unread};
 pub(crate) use measure::Measure;
+
+/// Longest id of a resource in a message, in characters.
+const MAX_RESOURCE: usize = 300;
 
 /// Controls about multi-factor authentication.
 const MFA: [&str; 4] = ["IAM.5", "IAM.6", "IAM.9", "IAM.19"];
@@ -66,10 +72,10 @@ impl Assessment {
     #[must_use]
     pub fn objectives(&self) -> Vec<ObjectiveFact> {
         let both = self.plan.objectives.iter().zip(&self.overdue_findings);
-        both.map(|(objective, found)| self.objective(objective, *found)).collect()
+        both.map(|(objective, found)| self.objective(objective, found.as_ref())).collect()
     }
 
-    fn objective(&self, objective: &Objective, found: Option<OverdueFindings>) -> ObjectiveFact {
+    fn objective(&self, objective: &Objective, found: Option<&Found>) -> ObjectiveFact {
         let share = |share: Share, least: u32, what: &str| {
             let least = objective.min_percent.unwrap_or(least);
             let data = self.plan.organization_read && !self.plan.tags_missing && self.rollup.active > 0;
@@ -85,7 +91,7 @@ impl Assessment {
             ObjectiveType::EncryptionAtRest => {
                 share(self.share_of(encrypts_at_rest), 100, "check of encryption at rest")
             }
-            ObjectiveType::CriticalFindingsAge => of_findings(objective, found),
+            ObjectiveType::CriticalFindingsAge => of_findings(objective, self.open_findings(found)),
             ObjectiveType::Attested => self.attested(objective),
         }
     }
@@ -109,6 +115,27 @@ impl Assessment {
             share.all += all.saturating_sub(u64::from(*onboarding));
         }
         share
+    }
+
+    /// What is known of open findings, else why it is not.
+    fn open_findings<'f>(&self, found: Option<&'f Found>) -> Result<&'f OverdueFindings, String> {
+        if !self.plan.organization_read || self.plan.tags_missing || self.rollup.active == 0 {
+            return Err("no account could be assessed".to_owned());
+        }
+        match found {
+            Some(Ok(found)) => Ok(found),
+            Some(Err(Unread::Accounts(0, _))) => Err("every account is new, and none is read yet".to_owned()),
+            Some(Err(Unread::Accounts(accounts, regions))) => Err(format!(
+                "findings of these products are not completely read in {} of {}",
+                self.plan.regions.words(*regions),
+                counted(*accounts, "account")
+            )),
+            Some(Err(Unread::Stale(since))) => Err(format!(
+                "findings of these products were last completely read at {since}, longer ago than {}",
+                self.plan.freshness_text
+            )),
+            None => Err("findings of these products are not completely read".to_owned()),
+        }
     }
 
     /// What people measured: by the newest attestation that has it.
@@ -182,21 +209,37 @@ fn of_share(objective: &Objective, least: u32, share: Option<Share>, what: &str)
 }
 
 /// An objective about findings that are open for too long; `None`: there is no data.
-fn of_findings(objective: &Objective, found: Option<OverdueFindings>) -> ObjectiveFact {
+fn of_findings(objective: &Objective, found: Result<&OverdueFindings, String>) -> ObjectiveFact {
     let most = objective.max_count.unwrap_or(0);
     let mut fact = ObjectiveFact::new(objective, f64::from(most));
     fact.status.max_count = Some(most);
-    let Some(OverdueFindings { count, .. }) = found else {
-        return fact.because(false, "there are no data: findings of these products are not completely read");
+    let found = match found {
+        Ok(found) => found,
+        Err(because) => return fact.because(false, format!("there are no data: {because}")),
     };
-    fact.value = Some(count as f64);
-    fact.status.count = Some(count);
-    fact.status.met = count <= u64::from(most);
-    if count > 0 {
-        let are = verb(count, "is", "are");
-        fact.status.message = Some(format!("{} {are} open for too long", counted(count, "finding")));
+    fact.value = Some(found.count as f64);
+    fact.status.count = Some(found.count);
+    fact.status.met = found.count <= u64::from(most);
+    if found.count > 0 {
+        fact.status.message = Some(open_for_too_long(found));
     }
     fact
+}
+
+/// What is open for too long, by product and severity, and the oldest of it.
+fn open_for_too_long(found: &OverdueFindings) -> String {
+    let by = found.by.iter().map(|((product, severity), count)| format!("{count} of {product:?} ({severity:?})"));
+    let by: Vec<String> = by.collect();
+    let are = verb(found.count, "is", "are");
+    let mut message = format!("{} {are} open for too long: {}", counted(found.count, "finding"), by.join(", "));
+    if let Some(Oldest { first_seen, account, resource }) = &found.oldest {
+        let since = Timestamp::from_second(i64::try_from(*first_seen).unwrap_or(0)).ok().filter(|_| *first_seen != 0);
+        let since = since.map_or_else(|| "nobody knows when".to_owned(), |since| since.to_string());
+        let resource: String = resource.chars().take(MAX_RESOURCE).collect();
+        let about = if resource.is_empty() { String::new() } else { format!(" about {resource}") };
+        let _ = write!(message, "; the oldest since {since}{about} in account {account}");
+    }
+    message
 }
 
 #[cfg(test)]
@@ -230,14 +273,15 @@ mod tests {
 
     #[test]
     fn as_many_findings_may_be_overdue_as_the_objective_allows() {
-        let found = |count| Some(OverdueFindings { count, next_change_at: None });
+        let found = |count| OverdueFindings { count, ..OverdueFindings::default() };
         for (most, count, met) in [(0, 0, true), (0, 1, false), (2, 2, true), (2, 3, false)] {
             let age = objective(serde_json::json!({"type": "CriticalFindingsAge", "maxCount": most}));
-            let fact = of_findings(&age, found(count));
+            let fact = of_findings(&age, Ok(&found(count)));
             assert_eq!((fact.status.met, fact.status.count, fact.status.max_count), (met, Some(count), Some(most)));
             assert_eq!(fact.status.message.is_some(), count > 0);
         }
-        let unknown = of_findings(&objective(serde_json::json!({"type": "CriticalFindingsAge"})), None);
+        let age = objective(serde_json::json!({"type": "CriticalFindingsAge"}));
+        let unknown = of_findings(&age, Err("nobody read them".to_owned()));
         assert!(!unknown.status.met && unknown.status.message.unwrap().contains("no data"));
         assert_eq!((unknown.value, unknown.status.count), (None, None));
     }

@@ -8,9 +8,10 @@ use soc2_crds::State;
 use super::Waiver;
 use crate::assess::decide::{Check, Circumstances};
 use crate::assess::evidence::{Outcome, Reader, ResourceResult, Tally};
+use crate::assess::findings::Findings;
 use crate::assess::reason::Reason;
 use crate::assess::scope::{CriterionSet, Scoped};
-use crate::index::{AccountRows, Row};
+use crate::index::Row;
 
 /// A check of which exceptions cover something.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,14 +41,14 @@ pub(crate) struct Match {
 pub(crate) struct Waiving<'a> {
     /// With their numbers in the account's list, the one that ends last first.
     active: Vec<(u16, &'a Waiver)>,
-    findings: Option<&'a AccountRows>,
+    findings: &'a Findings<'a>,
     pub(crate) checks: Vec<WaivedCheck>,
     pub(crate) matches: Vec<Match>,
 }
 
 impl<'a> Waiving<'a> {
     /// Those of a list that hold at a moment.
-    pub(crate) fn new(list: &'a [Arc<Waiver>], findings: Option<&'a AccountRows>, now: Timestamp) -> Self {
+    pub(crate) fn new(list: &'a [Arc<Waiver>], findings: &'a Findings<'a>, now: Timestamp) -> Self {
         let numbered = list.iter().zip(0_u16..);
         let active =
             numbered.filter(|(waiver, _)| waiver.active(now)).map(|(waiver, number)| (number, waiver.as_ref()));
@@ -132,7 +133,7 @@ impl<'a> Waiving<'a> {
     /// Notes what an exception covers of a case. Whether that is anything.
     fn note(&mut self, case: &Case<'_>, check: u16, number: u16, waiver: &Waiver) -> bool {
         let resources = case.covered(waiver);
-        let matches = resources > 0 || waiver.covers_unknown && case.unknown && case.rules.readable();
+        let matches = resources > 0 || waiver.covers_unknown && case.unknown && case.rules.readable(case.scoped);
         if matches {
             self.matches.push(Match { check, waiver: number, resources });
         }
@@ -144,8 +145,8 @@ impl<'a> Waiving<'a> {
     }
 }
 
-fn covers_row(waiver: &Waiver, row: &Row, findings: Option<&AccountRows>) -> bool {
-    findings.is_some_and(|findings| waiver.covers(row, findings))
+fn covers_row(waiver: &Waiver, row: &Row, findings: &Findings<'_>) -> bool {
+    waiver.covers(row, findings)
 }
 
 /// One check, with what exceptions may cover of it.
@@ -154,7 +155,7 @@ struct Case<'a> {
     reader: &'a Reader<'a>,
     scoped: &'a Scoped,
     results: &'a [ResourceResult<'a>],
-    findings: Option<&'a AccountRows>,
+    findings: &'a Findings<'a>,
     /// Without exceptions it is unknown.
     unknown: bool,
 }
@@ -171,7 +172,7 @@ impl Case<'_> {
         }
         let check = self.rules.decide(self.scoped, &tally);
         let covers_unknown = waivers.iter().any(|(_, waiver)| waiver.covers_unknown);
-        if check.state == State::Unknown && covers_unknown && self.rules.readable() {
+        if check.state == State::Unknown && covers_unknown && self.rules.readable(self.scoped) {
             let resources = tally.waived + tally.unknown;
             let check =
                 Check { state: State::Excepted, reason: Reason::Excepted, unknown: 0, at: 0, regions: 0, ..check };
@@ -182,7 +183,7 @@ impl Case<'_> {
 
     /// Resources that one exception covers.
     fn covered(&self, waiver: &Waiver) -> u32 {
-        let unknown_too = waiver.covers_unknown && self.rules.readable();
+        let unknown_too = waiver.covers_unknown && self.rules.readable(self.scoped);
         let is_covered = |result: &&ResourceResult<'_>| {
             let counts = can_be_waived(result.outcome) || unknown_too && result.outcome != Outcome::Passed;
             counts && covers_row(waiver, result.row, self.findings)

@@ -23,8 +23,9 @@ pub use facts::{
 pub(crate) use judge::{Judged, Jurisdiction, Verdict, judge_all};
 
 use super::scope::CriterionSet;
+use crate::assess::findings::Findings;
 use crate::ids::AccountId;
-use crate::index::{AccountRows, Row};
+use crate::index::Row;
 
 /// Longest id of a resource that globs are matched with, in bytes. The index keeps a little more; what is longer may have
 /// been cut, and a glob could match what is left by mistake.
@@ -92,7 +93,7 @@ impl Waiver {
     }
 
     /// Whether it covers the resource of a finding. One without an id is covered only where every resource is.
-    fn covers(&self, row: &Row, findings: &AccountRows) -> bool {
+    fn covers(&self, row: &Row, findings: &Findings<'_>) -> bool {
         let Some(globs) = &self.resources else { return true };
         let Some(resource) = findings.text(row.resource).filter(|text| text.len() <= MAX_RESOURCE) else {
             return false;

@@ -5,12 +5,12 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use soc2_crds::FindingProduct;
 
-use super::row::{Label, Said, SignalRow, Told};
+use super::row::{Handled, Label, Said, SignalRow, Told};
 use super::sets::PatternSets;
 use crate::finding::Finding;
 use crate::ids::AccountId;
 use crate::index::account::Incoming;
-use crate::index::intake::{MAX_TEXT, id_hash, quoted, region_of, resource_of, shorten};
+use crate::index::intake::{MAX_TEXT, id_hash, quoted, region_of, resource_of, shorten, updated_at};
 use crate::index::names::Names;
 use crate::interest::{self, Interests};
 
@@ -93,21 +93,21 @@ fn told(finding: &Finding, product: Option<FindingProduct>, label: Label) -> Tol
         Some(_) => Said::NotAvailable,
     };
     let since = finding.first_observed_at.as_deref().or(finding.created_at.as_deref());
-    let updated = finding.updated_at.as_deref().and_then(time);
+    let updated = updated_at(finding);
     Told {
         said,
         label,
         product,
         archived: usable && record == Some("ARCHIVED"),
-        suppressed: usable && workflow == Some("SUPPRESSED"),
-        resolved: usable && workflow == Some("RESOLVED"),
+        handled: match workflow {
+            Some("SUPPRESSED") if usable => Handled::Suppressed,
+            Some("RESOLVED") if usable => Handled::Resolved,
+            _ => Handled::Open,
+        },
+        account_resource: finding.resource_type.as_deref() == Some("AwsAccount"),
         updated: updated.map(Timestamp::as_millisecond),
-        first_seen: since.and_then(time).map_or(0, seconds),
+        first_seen: since.and_then(|text| text.parse().ok()).map_or(0, seconds),
     }
-}
-
-fn time(text: &str) -> Option<Timestamp> {
-    text.parse().ok()
 }
 
 /// Seconds since 1970; what is later than they can say is far in the future.
@@ -160,12 +160,13 @@ mod tests {
             assert_eq!(told.said, Said::NotAvailable, "{what}");
         }
         let no_record = |workflow: &str| {
-            of(|finding| {
+            let told = of(|finding| {
                 finding.record_state = None;
                 finding.workflow = Some(workflow.to_owned());
-            })
+            });
+            told.handled
         };
-        assert!(!no_record("SUPPRESSED").suppressed && !no_record("RESOLVED").resolved);
+        assert_eq!((no_record("SUPPRESSED"), no_record("RESOLVED")), (Handled::Open, Handled::Open));
         assert_eq!(of(|_| {}).said, Said::Nothing);
         assert_eq!(of(|finding| finding.compliance = Some("passed".to_owned())).said, Said::NotAvailable);
     }

@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use soc2_catalog::Matcher;
 
-use row::SignalRow;
+pub(crate) use row::{Said, SignalRow};
 use sets::PatternSets;
 
 use super::account::{AccountRows, Mode};
@@ -23,7 +23,7 @@ use intake::Found;
 
 /// The findings, of every account: 48 bytes each, and the resource's id of those that report a problem.
 #[derive(Clone, Debug)]
-pub(super) struct Signals {
+pub(crate) struct Signals {
     interests: Interests,
     sets: PatternSets,
     accounts: BTreeMap<AccountId, AccountRows<SignalRow>>,
@@ -48,6 +48,16 @@ impl Signals {
     /// What is wanted.
     fn interests(&self) -> &Interests {
         &self.interests
+    }
+
+    /// The sets of patterns that rows refer to.
+    pub(crate) fn sets(&self) -> &PatternSets {
+        &self.sets
+    }
+
+    /// Findings of one account.
+    pub(crate) fn of(&self, account: AccountId) -> Option<&AccountRows<SignalRow>> {
+        self.accounts.get(&account)
     }
 
     pub(super) fn len(&self) -> usize {

@@ -19,6 +19,7 @@ const RESOLVED: u64 = 1 << 2;
 const SAID_SHIFT: u32 = 3;
 const LABEL_SHIFT: u32 = 6;
 const PRODUCT_SHIFT: u32 = 9;
+const ACCOUNT_RESOURCE: u64 = 1 << 12;
 /// Each of the three is so wide.
 const FIELD: u64 = 0b111;
 
@@ -50,6 +51,15 @@ const LABELS: [Label; 5] = [Label::Critical, Label::High, Label::Medium, Label::
 const PRODUCTS: [FindingProduct; 4] =
     [FindingProduct::GuardDuty, FindingProduct::Inspector, FindingProduct::Macie, FindingProduct::SecurityHub];
 
+/// What people did about a finding: `Workflow.Status`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Handled {
+    /// `NEW`, `NOTIFIED`, or nobody knows.
+    Open,
+    Resolved,
+    Suppressed,
+}
+
 /// What a finding says, before it is packed.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Told {
@@ -58,10 +68,9 @@ pub(crate) struct Told {
     /// The product, when it is one whose findings have an age.
     pub(crate) product: Option<FindingProduct>,
     pub(crate) archived: bool,
-    /// Workflow `SUPPRESSED`.
-    pub(crate) suppressed: bool,
-    /// Workflow `RESOLVED`.
-    pub(crate) resolved: bool,
+    pub(crate) handled: Handled,
+    /// The resource is the account (`AwsAccount`).
+    pub(crate) account_resource: bool,
     /// Milliseconds since 1970; `None`: no usable time.
     pub(crate) updated: Option<i64>,
     /// Since when there is the problem, in seconds since 1970; 0: no usable time.
@@ -96,8 +105,9 @@ impl SignalRow {
         let product = product.map_or(0, |at| at as u64 + 1);
         let when = (millis << TIME_SHIFT)
             | flag(told.archived, ARCHIVED)
-            | flag(told.suppressed, SUPPRESSED)
-            | flag(told.resolved, RESOLVED)
+            | flag(told.handled == Handled::Suppressed, SUPPRESSED)
+            | flag(told.handled == Handled::Resolved, RESOLVED)
+            | flag(told.account_resource, ACCOUNT_RESOURCE)
             | (told.said as u64) << SAID_SHIFT
             | (told.label as u64) << LABEL_SHIFT
             | product << PRODUCT_SHIFT;
@@ -112,6 +122,11 @@ impl SignalRow {
     /// Whether the newest version is archived: no evidence.
     pub(crate) fn archived(&self) -> bool {
         self.when & ARCHIVED != 0
+    }
+
+    /// Whether its resource is the account.
+    pub(crate) fn account_resource(&self) -> bool {
+        self.when & ACCOUNT_RESOURCE != 0
     }
 
     fn field(&self, shift: u32) -> usize {
@@ -266,8 +281,8 @@ mod tests {
             label: Label::High,
             product: None,
             archived: false,
-            suppressed: false,
-            resolved: false,
+            handled: Handled::Open,
+            account_resource: false,
             updated: Some(7),
             first_seen: 9,
         }
@@ -296,6 +311,7 @@ mod tests {
             let (id, resource, when, first_seen, matched, region) = row.parts();
             assert_eq!(SignalRow::from_parts(id, resource, when, first_seen, matched, region), row);
         }
+        assert!(row(Told { account_resource: true, ..told() }).account_resource() && !row(told()).account_resource());
         assert_eq!(row(Told { updated: None, ..told() }).updated(), 0);
         assert_eq!(row(Told { updated: Some(-1), ..told() }).updated(), 1);
         assert_eq!(row(Told { updated: Some(i64::MAX), ..told() }).updated(), MAX_MILLIS);
@@ -303,30 +319,24 @@ mod tests {
 
     #[test]
     fn how_a_finding_counts() {
-        let state = |said, suppressed, resolved, archived| {
-            let row = row(Told { said, archived, suppressed, resolved, ..told() });
-            (row.status(), row.open())
-        };
-        for (said, suppressed, resolved, archived, expected) in [
-            (Said::Nothing, false, false, false, (Status::Failed, true)),
-            (Said::Nothing, false, true, false, (Status::Suppressed, false)),
-            (Said::Nothing, true, false, false, (Status::Suppressed, false)),
-            (Said::Nothing, false, false, true, (Status::Archived, false)),
-            (Said::Failed, false, false, false, (Status::Failed, true)),
-            (Said::Failed, false, true, false, (Status::Failed, false)),
-            (Said::Failed, true, false, false, (Status::Suppressed, false)),
-            (Said::Passed, false, false, false, (Status::Passed, false)),
-            (Said::Passed, false, true, false, (Status::Passed, false)),
-            (Said::Passed, true, false, false, (Status::Suppressed, false)),
-            (Said::Warning, false, false, false, (Status::Warning, true)),
-            (Said::NotAvailable, false, false, false, (Status::NotAvailable, true)),
-            (Said::Passed, false, false, true, (Status::Archived, false)),
+        use Handled::{Open, Resolved, Suppressed};
+        for (said, handled, archived, expected) in [
+            (Said::Nothing, Open, false, (Status::Failed, true)),
+            (Said::Nothing, Resolved, false, (Status::Suppressed, false)),
+            (Said::Nothing, Suppressed, false, (Status::Suppressed, false)),
+            (Said::Nothing, Open, true, (Status::Archived, false)),
+            (Said::Failed, Open, false, (Status::Failed, true)),
+            (Said::Failed, Resolved, false, (Status::Failed, false)),
+            (Said::Failed, Suppressed, false, (Status::Suppressed, false)),
+            (Said::Passed, Open, false, (Status::Passed, false)),
+            (Said::Passed, Resolved, false, (Status::Passed, false)),
+            (Said::Passed, Suppressed, false, (Status::Suppressed, false)),
+            (Said::Warning, Open, false, (Status::Warning, true)),
+            (Said::NotAvailable, Open, false, (Status::NotAvailable, true)),
+            (Said::Passed, Open, true, (Status::Archived, false)),
         ] {
-            assert_eq!(
-                state(said, suppressed, resolved, archived),
-                expected,
-                "{said:?} {suppressed} {resolved} {archived}"
-            );
+            let row = row(Told { said, archived, handled, ..told() });
+            assert_eq!((row.status(), row.open()), expected, "{said:?} {handled:?} {archived}");
         }
     }
 
@@ -337,8 +347,8 @@ mod tests {
             // Known for longer is worse.
             Told { first_seen: 10, ..told() },
             Told { label: Label::Low, ..told() },
-            Told { said: Said::Failed, resolved: true, ..told() },
-            Told { resolved: true, ..told() },
+            Told { said: Said::Failed, handled: Handled::Resolved, ..told() },
+            Told { handled: Handled::Resolved, ..told() },
             Told { said: Said::Warning, ..told() },
             Told { said: Said::NotAvailable, ..told() },
             Told { archived: true, ..told() },
