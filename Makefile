@@ -6,7 +6,7 @@ SHELL := /bin/bash
 MAKEFLAGS += --no-print-directory
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 # One set of packages for every release build: other sets would compile shared crates a second time.
-RELEASE := cargo build --release --bins -p soc2-operator -p aws-sandbox -p e2e -p bench
+RELEASE := cargo build --release --bins -p soc2-operator -p soc2-cli -p aws-sandbox -p e2e -p bench
 
 .DEFAULT_GOAL := help
 .PHONY: help demo up test soak lint bench crds tools clean

@@ -69,7 +69,7 @@ use_venv() {
   local venv
   venv=$("$tools/ensure-venv.sh")
   export PATH=$venv:$PATH PYTHONDONTWRITEBYTECODE=1
-  export SOC2_OPERATOR=$target/debug/soc2-operator AWS_SANDBOX=$target/debug/aws-sandbox
+  export SOC2_OPERATOR=$target/debug/soc2-operator AWS_SANDBOX=$target/debug/aws-sandbox SOC2CTL=$target/debug/soc2ctl
 }
 
 # run_integration FOLDER...: runs the integration tests in these folders.

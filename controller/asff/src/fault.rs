@@ -3,7 +3,7 @@
 use std::fmt;
 
 /// What is wrong with a piece of a file.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, thiserror::Error)]
 pub enum Fault {
     /// Not JSON.
     #[error("is not JSON: unexpected character at byte {0}")]
@@ -58,7 +58,7 @@ impl Fault {
 }
 
 /// Something wrong, and where.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Problem {
     /// Line in the decompressed file, from 1, on which the piece begins.
     pub line: u64,
@@ -102,7 +102,8 @@ impl Summary {
         self.problems += problems.len() as u64;
         self.unreadable += problems.iter().filter(|problem| !problem.fault.is_readable()).count() as u64;
         self.first.extend(problems);
-        self.first.sort_by_key(|problem| problem.line);
+        // The same ones in the same order, whichever thread came first.
+        self.first.sort();
         self.first.truncate(Self::MOST);
     }
 

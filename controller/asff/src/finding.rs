@@ -3,12 +3,12 @@
 use soc2_posture::finding::Finding;
 
 use crate::fault::Fault;
-use crate::json::{Key, Scanner};
+use crate::json::{Scanner, Work, Wrong};
 
 /// What stands for a member that is there but is no text. It is no word of AWS's, so that nothing passes by it.
 const NO_TEXT: &str = "(not text)";
 
-type Result<T> = std::result::Result<T, Fault>;
+type Result<T> = std::result::Result<T, Wrong>;
 
 /// A finding that could not be read.
 #[derive(Debug, PartialEq, Eq)]
@@ -22,7 +22,7 @@ pub struct Broken {
 /// Reads findings, one after the other. It keeps memory from one to the next.
 #[derive(Debug, Default)]
 pub struct Parser {
-    keys: Vec<Key>,
+    work: Work,
     spare: Spare,
 }
 
@@ -52,17 +52,20 @@ impl Parser {
     /// When it is not the JSON of one object, or says nothing of its product.
     pub fn parse(&mut self, json: &[u8]) -> std::result::Result<Finding, Broken> {
         let mut finding = Finding::default();
-        match self.fill(json, &mut finding) {
-            Ok(()) => Ok(finding),
-            Err(fault) => {
-                let id = Some(finding.id).filter(|id| !id.is_empty()).or_else(|| id_of(json));
-                Err(Broken { id, fault })
-            }
-        }
+        self.parse_into(json, &mut finding).map(|()| finding)
     }
 
-    /// Takes the strings of a finding back, to write others into them.
-    pub fn recycle(&mut self, finding: Finding) {
+    /// The same into a finding whose strings are used again.
+    pub(crate) fn parse_into(&mut self, json: &[u8], finding: &mut Finding) -> std::result::Result<(), Broken> {
+        self.recycle(finding);
+        self.fill(json, finding).map_err(|fault| {
+            let id = Some(&finding.id).filter(|id| !id.is_empty()).cloned().or_else(|| id_of(json));
+            Broken { id, fault }
+        })
+    }
+
+    /// Takes the strings of a finding, to write others into them.
+    fn recycle(&mut self, finding: &mut Finding) {
         let Finding {
             id,
             product_arn,
@@ -86,23 +89,24 @@ impl Parser {
         let judged = [control_id, compliance, status_reason, workflow, record_state, updated_at];
         let described =
             [resource_type, resource_id, generator_id, product_name, severity, first_observed_at, created_at];
-        self.spare.0.extend([id, product_arn, account_id, region]);
-        self.spare.0.extend(judged.into_iter().chain(described).flatten().chain(types));
+        let spare = &mut self.spare.0;
+        for text in [id, product_arn, account_id, region] {
+            spare.push(std::mem::take(text));
+        }
+        for text in judged.into_iter().chain(described) {
+            spare.extend(text.take());
+        }
+        spare.append(types);
     }
 
-    fn fill(&mut self, json: &[u8], finding: &mut Finding) -> Result<()> {
+    fn fill(&mut self, json: &[u8], finding: &mut Finding) -> std::result::Result<(), Fault> {
         if json.len() > crate::MAX_FINDING {
             return Err(Fault::TooLarge);
         }
-        let mut scanner = Scanner::new(json, &mut self.keys)?;
-        let mut members = Members { finding, spare: &mut self.spare };
-        if scanner.peek() != b'{' {
-            scanner.skip()?;
-            scanner.end()?;
+        let is_object = self.read(json, finding).map_err(|wrong| wrong.fault(json))?;
+        if !is_object {
             return Err(Fault::NotAnObject);
         }
-        scanner.object(|scanner, key| members.top(scanner, key))?;
-        scanner.end()?;
         if finding.product_arn.is_empty() || finding.product_arn == NO_TEXT {
             return Err(Fault::NoProduct);
         }
@@ -111,6 +115,20 @@ impl Parser {
             finding.region = self.spare.text(region);
         }
         Ok(())
+    }
+
+    /// Reads the members; `false`: it is JSON, but no object.
+    fn read(&mut self, json: &[u8], finding: &mut Finding) -> Result<bool> {
+        let mut scanner = Scanner::new(json, &mut self.work)?;
+        let is_object = scanner.peek() == b'{';
+        if is_object {
+            let mut members = Members { finding, spare: &mut self.spare };
+            scanner.object(|scanner, key| members.top(scanner, key))?;
+        } else {
+            scanner.skip()?;
+        }
+        scanner.end()?;
+        Ok(is_object)
     }
 }
 

@@ -2,8 +2,9 @@
 
 use std::borrow::Cow;
 
-use memchr::memchr2;
+use wide::u8x16;
 
+use crate::escape::{hex_digits, unescape};
 use crate::fault::Fault;
 
 /// Deepest nesting. Findings have about ten levels.
@@ -11,7 +12,47 @@ const MAX_DEPTH: u32 = 64;
 /// Most members of an object. Security Hub allows 50 in those that others fill.
 const MAX_MEMBERS: usize = 1000;
 
-type Result<T> = std::result::Result<T, Fault>;
+/// What is wrong with a text. Small, because every step may say it: a reader that hands faults with words around is a third
+/// slower.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Wrong {
+    Syntax(u32),
+    CutOff,
+    NotUtf8,
+    /// The key that begins here.
+    DuplicateKey(u32),
+    TooDeep,
+    TooManyMembers,
+}
+
+impl Wrong {
+    /// The same in words; `text` is where it was found.
+    pub(crate) fn fault(self, text: &[u8]) -> Fault {
+        match self {
+            Self::Syntax(at) => Fault::Syntax(at as usize),
+            Self::CutOff => Fault::CutOff,
+            Self::NotUtf8 => Fault::NotUtf8,
+            Self::DuplicateKey(at) => Fault::DuplicateKey(key_at(text, at as usize)),
+            Self::TooDeep => Fault::TooDeep,
+            Self::TooManyMembers => Fault::TooManyMembers,
+        }
+    }
+}
+
+/// The key that begins at a place, which was read before.
+fn key_at(text: &[u8], at: usize) -> String {
+    let mut work = Work::default();
+    let quoted = at.checked_sub(1).and_then(|at| text.get(at..)).unwrap_or_default();
+    let key = Scanner::new(quoted, &mut work).and_then(|mut scanner| scanner.string()?.decode().map(Cow::into_owned));
+    key.unwrap_or_default()
+}
+
+type Result<T> = std::result::Result<T, Wrong>;
+
+/// An offset in a text, which has at most a few MiB.
+pub(crate) fn offset(at: usize) -> u32 {
+    u32::try_from(at).unwrap_or(u32::MAX)
+}
 
 /// A string between its quotes, as it is written.
 #[derive(Clone, Copy, Debug)]
@@ -22,39 +63,87 @@ pub(crate) struct Text<'a> {
 
 impl<'a> Text<'a> {
     /// What it says.
+    #[inline]
     pub(crate) fn decode(self) -> Result<Cow<'a, str>> {
         if self.escaped { unescape(self.raw).map(Cow::Owned) } else { Ok(Cow::Borrowed(self.raw)) }
     }
 }
 
-/// A key of an object that is being read.
+/// A key of an object that is being read: its hash, and where it is written.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Key {
     hash: u64,
-    start: usize,
-    end: usize,
-    escaped: bool,
+    start: u32,
+    end: u32,
+}
+
+/// Memory to work with, kept from one text to the next.
+#[derive(Debug, Default)]
+pub(crate) struct Work {
+    /// Keys of the objects around the place, outermost first.
+    keys: Vec<Key>,
+    /// A bit for each byte that is a quotation mark or a backslash: the ends of strings are found without looking at them.
+    marks: Vec<u64>,
+    /// There are control characters, which strings must not have.
+    control: bool,
+}
+
+impl Work {
+    /// Looks at all bytes of a text, many at once.
+    fn mark(&mut self, text: &[u8]) {
+        const LANES: usize = 16;
+        const WORD: usize = 64;
+        self.keys.clear();
+        self.marks.clear();
+        let (quote, backslash, last_control) = (u8x16::splat(b'"'), u8x16::splat(b'\\'), u8x16::splat(b' ' - 1));
+        let mut control = u8x16::splat(0);
+        for block in text.chunks(WORD) {
+            let mut word = 0;
+            for (at, chunk) in block.chunks(LANES).enumerate() {
+                let lanes = chunk.first_chunk::<LANES>().copied().unwrap_or_else(|| {
+                    // No control character, and no mark.
+                    let mut lanes = [b' '; LANES];
+                    lanes.iter_mut().zip(chunk).for_each(|(lane, byte)| *lane = *byte);
+                    lanes
+                });
+                let lanes = u8x16::from(lanes);
+                let marks = lanes.simd_eq(quote) | lanes.simd_eq(backslash);
+                control |= lanes.min(last_control).simd_eq(lanes);
+                word |= u64::from(marks.to_bitmask()) << (at * LANES);
+            }
+            self.marks.push(word);
+        }
+        self.control = control.to_bitmask() != 0;
+    }
+
+    /// The first mark from a place on.
+    #[inline]
+    fn next(&self, from: usize) -> Option<usize> {
+        const BITS: usize = u64::BITS as usize;
+        let (mut word, bit) = (from / BITS, from % BITS);
+        let mut marks = self.marks.get(word)? & (u64::MAX << bit);
+        while marks == 0 {
+            word += 1;
+            marks = *self.marks.get(word)?;
+        }
+        Some(word * BITS + marks.trailing_zeros() as usize)
+    }
 }
 
 /// A place in a JSON text.
 pub(crate) struct Scanner<'a, 'k> {
     text: &'a str,
     at: usize,
-    /// There are control characters, which strings must not have.
-    control: bool,
     depth: u32,
-    /// Keys of the objects around the place, outermost first.
-    keys: &'k mut Vec<Key>,
+    work: &'k mut Work,
 }
 
 impl<'a, 'k> Scanner<'a, 'k> {
-    /// Begins at the first character that is no blank. `keys` is memory to work with.
-    pub(crate) fn new(text: &'a [u8], keys: &'k mut Vec<Key>) -> Result<Self> {
-        let text = str::from_utf8(text).map_err(|_| Fault::NotUtf8)?;
-        // Without a branch, so that the compiler looks at many bytes at once.
-        let control = text.bytes().fold(0, |found, byte| found | u8::from(byte < b' ')) != 0;
-        keys.clear();
-        let mut scanner = Self { text, at: 0, control, depth: 0, keys };
+    /// Begins at the first character that is no blank.
+    pub(crate) fn new(text: &'a [u8], work: &'k mut Work) -> Result<Self> {
+        let text = str::from_utf8(text).map_err(|_| Wrong::NotUtf8)?;
+        work.mark(text.as_bytes());
+        let mut scanner = Self { text, at: 0, depth: 0, work };
         scanner.blanks();
         Ok(scanner)
     }
@@ -74,7 +163,7 @@ impl<'a, 'k> Scanner<'a, 'k> {
     #[inline]
     pub(crate) fn object(&mut self, mut member: impl FnMut(&mut Self, &str) -> Result<()>) -> Result<()> {
         self.enter()?;
-        let base = self.keys.len();
+        let base = self.work.keys.len();
         if self.blanks() == b'}' {
             self.leave();
             return Ok(());
@@ -84,19 +173,25 @@ impl<'a, 'k> Scanner<'a, 'k> {
                 return Err(self.unexpected());
             }
             let start = self.at + 1;
-            let key = self.string()?;
-            let decoded = key.decode()?;
-            self.remember(base, start, key, &decoded)?;
+            let written = self.string()?;
+            let decoded;
+            let key = if written.escaped {
+                decoded = unescape(written.raw)?;
+                decoded.as_str()
+            } else {
+                written.raw
+            };
+            self.remember(base, start, written, key)?;
             if self.blanks() != b':' {
                 return Err(self.unexpected());
             }
             self.at += 1;
             self.blanks();
-            member(self, &decoded)?;
+            member(self, key)?;
             match self.blanks() {
                 b',' => self.at += 1,
                 b'}' => {
-                    self.keys.truncate(base);
+                    self.work.keys.truncate(base);
                     self.leave();
                     return Ok(());
                 }
@@ -144,13 +239,12 @@ impl<'a, 'k> Scanner<'a, 'k> {
     #[inline]
     pub(crate) fn string(&mut self) -> Result<Text<'a>> {
         let start = self.at + 1;
-        let rest = self.text.as_bytes().get(start..).ok_or(Fault::CutOff)?;
-        let length = memchr2(b'"', b'\\', rest).ok_or(Fault::CutOff)?;
-        if rest.get(length) == Some(&b'"') && !self.control {
-            self.at = start + length + 1;
-            return Ok(Text { raw: self.text.get(start..start + length).unwrap_or_default(), escaped: false });
+        let end = self.work.next(start).ok_or(Wrong::CutOff)?;
+        if self.text.as_bytes().get(end) == Some(&b'"') && !self.work.control {
+            self.at = end + 1;
+            return Ok(Text { raw: self.text.get(start..end).unwrap_or_default(), escaped: false });
         }
-        self.slow_string(start, start + length)
+        self.slow_string(start, end)
     }
 
     /// A string with escapes, or in a text with control characters; `at` is behind what was looked at.
@@ -159,48 +253,54 @@ impl<'a, 'k> Scanner<'a, 'k> {
         let bytes = self.text.as_bytes();
         let mut escaped = false;
         loop {
-            let rest = bytes.get(at..).ok_or(Fault::CutOff)?;
-            at += memchr2(b'"', b'\\', rest).ok_or(Fault::CutOff)?;
+            at = self.work.next(at).ok_or(Wrong::CutOff)?;
             if bytes.get(at) == Some(&b'"') {
                 break;
             }
             escaped = true;
             at += match bytes.get(at + 1) {
-                None => return Err(Fault::CutOff),
+                None => return Err(Wrong::CutOff),
                 Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => 2,
                 Some(b'u') => 2 + hex_digits(bytes.get(at + 2..).unwrap_or_default(), at)?,
-                Some(_) => return Err(Fault::Syntax(at + 1)),
+                Some(_) => return Err(Wrong::Syntax(offset(at + 1))),
             };
         }
         let raw = self.text.get(start..at).unwrap_or_default();
         if let Some(control) = raw.bytes().position(|byte| byte < b' ') {
-            return Err(Fault::Syntax(start + control));
+            return Err(Wrong::Syntax(offset(start + control)));
         }
         self.at = at + 1;
         Ok(Text { raw, escaped })
     }
 
-    fn remember(&mut self, base: usize, start: usize, key: Text<'_>, decoded: &str) -> Result<()> {
-        let new = Key { hash: hash(decoded.as_bytes()), start, end: start + key.raw.len(), escaped: key.escaped };
-        let known = self.keys.get(base..).unwrap_or_default();
+    /// Takes a key in that begins at `start`; those of its object begin at `base`.
+    #[inline]
+    fn remember(&mut self, base: usize, start: usize, written: Text<'_>, key: &str) -> Result<()> {
+        let hash = hash(key.as_bytes());
+        let known = self.work.keys.get(base..).unwrap_or_default();
         if known.len() >= MAX_MEMBERS {
-            return Err(Fault::TooManyMembers);
+            return Err(Wrong::TooManyMembers);
         }
-        if known.iter().any(|known| known.hash == new.hash && self.says(*known, decoded)) {
-            return Err(Fault::DuplicateKey(decoded.to_owned()));
+        // Without a branch, so that several are compared at once.
+        let same = known.iter().fold(0, |found, known| found | u8::from(known.hash == hash)) != 0;
+        if same && self.is_known(base, hash, key) {
+            return Err(Wrong::DuplicateKey(offset(start)));
         }
-        self.keys.push(new);
+        self.work.keys.push(Key { hash, start: offset(start), end: offset(start + written.raw.len()) });
         Ok(())
     }
 
-    fn says(&self, key: Key, wanted: &str) -> bool {
-        let raw = self.text.get(key.start..key.end).unwrap_or_default();
-        Text { raw, escaped: key.escaped }.decode().is_ok_and(|known| known == wanted)
+    /// Whether the object whose keys begin at `base` has this key, and not only one of the same hash.
+    #[cold]
+    fn is_known(&self, base: usize, hash: u64, key: &str) -> bool {
+        let same = self.work.keys.get(base..).unwrap_or_default().iter().filter(|known| known.hash == hash);
+        let mut written = same.map(|known| self.text.get(known.start as usize..known.end as usize).unwrap_or_default());
+        written.any(|raw| Text { raw, escaped: raw.contains('\\') }.decode().is_ok_and(|known| known == key))
     }
 
     fn enter(&mut self) -> Result<()> {
         if self.depth == MAX_DEPTH {
-            return Err(Fault::TooDeep);
+            return Err(Wrong::TooDeep);
         }
         self.depth += 1;
         self.at += 1;
@@ -217,7 +317,8 @@ impl<'a, 'k> Scanner<'a, 'k> {
     fn blanks(&mut self) -> u8 {
         loop {
             let byte = self.peek();
-            if !matches!(byte, b' ' | b'\n' | b'\r' | b'\t') {
+            // Most of the time there is none, and one comparison tells.
+            if byte > b' ' || !matches!(byte, b' ' | b'\n' | b'\r' | b'\t') {
                 return byte;
             }
             self.at += 1;
@@ -230,7 +331,7 @@ impl<'a, 'k> Scanner<'a, 'k> {
             self.at += word.len();
             return Ok(());
         }
-        Err(if word.as_bytes().starts_with(rest) { Fault::CutOff } else { Fault::Syntax(self.at) })
+        Err(if word.as_bytes().starts_with(rest) { Wrong::CutOff } else { Wrong::Syntax(offset(self.at)) })
     }
 
     fn number(&mut self) -> Result<()> {
@@ -261,63 +362,21 @@ impl<'a, 'k> Scanner<'a, 'k> {
     }
 
     /// What is at the place does not belong there.
-    pub(crate) fn unexpected(&self) -> Fault {
-        if self.at >= self.text.len() { Fault::CutOff } else { Fault::Syntax(self.at) }
+    pub(crate) fn unexpected(&self) -> Wrong {
+        if self.at >= self.text.len() { Wrong::CutOff } else { Wrong::Syntax(offset(self.at)) }
     }
 }
 
-/// The four digits of an escape whose backslash is at `at`, if they are there.
-fn hex_digits(bytes: &[u8], at: usize) -> Result<usize> {
-    let wrong = bytes.iter().take(4).position(|byte| !byte.is_ascii_hexdigit());
-    match wrong {
-        Some(wrong) => Err(Fault::Syntax(at + 2 + wrong)),
-        None if bytes.len() < 4 => Err(Fault::CutOff),
-        None => Ok(4),
-    }
-}
-
-/// Mixes the ends of a key: keys of one object seldom agree in both, and only costs time if they do.
+/// Mixes the ends of a key: keys of one object seldom agree in both, and it only costs time if they do.
 #[inline]
 fn hash(key: &[u8]) -> u64 {
-    let (first, last) = match (key.first_chunk::<8>(), key.last_chunk::<8>()) {
-        (Some(first), Some(last)) => (u64::from_le_bytes(*first), u64::from_le_bytes(*last)),
-        _ => key.iter().fold((0, 0), |(low, high): (u64, u64), byte| (low << 8 | u64::from(*byte), high)),
+    let (first, last) = if let (Some(first), Some(last)) = (key.first_chunk::<8>(), key.last_chunk::<8>()) {
+        (u64::from_le_bytes(*first), u64::from_le_bytes(*last))
+    } else if let (Some(first), Some(last)) = (key.first_chunk::<4>(), key.last_chunk::<4>()) {
+        (u64::from(u32::from_le_bytes(*first)), u64::from(u32::from_le_bytes(*last)))
+    } else {
+        let at = |index: usize| u64::from(key.get(index).copied().unwrap_or_default());
+        (at(0) | at(1) << 8, at(2))
     };
     (first ^ last.rotate_left(29) ^ key.len() as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15)
-}
-
-/// A string without its escapes, which are well formed. A half of a surrogate pair alone is no character.
-fn unescape(raw: &str) -> Result<String> {
-    let mut said = String::with_capacity(raw.len());
-    let mut rest = raw;
-    while let Some((before, escape)) = rest.split_once('\\') {
-        said.push_str(before);
-        let (plain, length) = match escape.as_bytes().first() {
-            Some(b'b') => ('\u{8}', 1),
-            Some(b'f') => ('\u{c}', 1),
-            Some(b'n') => ('\n', 1),
-            Some(b'r') => ('\r', 1),
-            Some(b't') => ('\t', 1),
-            Some(b'u') => unicode(escape)?,
-            Some(byte) => (char::from(*byte), 1),
-            None => return Err(Fault::CutOff),
-        };
-        said.push(plain);
-        rest = escape.get(length..).unwrap_or_default();
-    }
-    said.push_str(rest);
-    Ok(said)
-}
-
-/// The character of `uXXXX`, or of `uXXXX\uXXXX`, and how long that is.
-fn unicode(escape: &str) -> Result<(char, usize)> {
-    let unit = |at: usize| escape.get(at..at + 4).and_then(|digits| u32::from_str_radix(digits, 16).ok());
-    let first = unit(1).ok_or(Fault::CutOff)?;
-    if let Some(plain) = char::from_u32(first) {
-        return Ok((plain, 5));
-    }
-    let second = escape.get(5..7).filter(|begin| *begin == "\\u").and_then(|_| unit(7));
-    let pair = second.filter(|low| first < 0xDC00 && (0xDC00..0xE000).contains(low));
-    let both = pair.and_then(|low| char::from_u32(0x1_0000 + ((first - 0xD800) << 10) + (low - 0xDC00)));
-    both.map(|plain| (plain, 11)).ok_or(Fault::NotUtf8)
 }

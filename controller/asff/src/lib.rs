@@ -13,6 +13,7 @@
 //! the speed of Python's, and none of them tells of duplicate keys in what it skips (`bench asff` compares them).
 
 mod cut;
+mod escape;
 mod fault;
 mod finding;
 mod input;

@@ -2,13 +2,12 @@
 
 use std::io::Read;
 use std::num::NonZeroUsize;
-use std::ops::Range;
 use std::sync::{Mutex, PoisonError};
 
 use soc2_posture::finding::Finding;
 
 use crate::cut::{Block, Cutter};
-use crate::fault::{Fault, Problem, Summary};
+use crate::fault::{Problem, Summary};
 use crate::finding::{Broken, Parser};
 use crate::input::{Input, Name};
 
@@ -56,32 +55,28 @@ impl<R: Read, F: FnMut(&[Finding])> Shared<R, F> {
     fn work(&self) {
         let mut block = Block::default();
         let mut parser = Parser::new();
-        let mut batch = Vec::with_capacity(BATCH);
+        let mut batch = vec![Finding::default(); BATCH];
         while lock(&self.cutter).next(&mut block) {
             let mut problems = std::mem::take(&mut block.problems);
             let mut findings = 0;
             for pieces in block.pieces.chunks(BATCH) {
+                let mut read = 0;
                 for (place, line) in pieces {
-                    match parse(&mut parser, &block.text, place) {
-                        Ok(finding) => batch.push(finding),
+                    let (Some(piece), Some(slot)) = (block.text.get(place.clone()), batch.get_mut(read)) else {
+                        continue;
+                    };
+                    match parser.parse_into(piece, slot) {
+                        Ok(()) => read += 1,
                         Err(Broken { id, fault }) => problems.push(Problem { line: *line, id, fault }),
                     }
                 }
-                findings += batch.len() as u64;
-                lock(&self.take)(&batch);
-                batch.drain(..).for_each(|finding| parser.recycle(finding));
+                findings += read as u64;
+                lock(&self.take)(batch.get(..read).unwrap_or_default());
             }
             let mut summary = lock(&self.summary);
             summary.findings += findings;
             summary.add(problems);
         }
-    }
-}
-
-fn parse(parser: &mut Parser, text: &[u8], place: &Range<usize>) -> Result<Finding, Broken> {
-    match text.get(place.clone()) {
-        Some(piece) => parser.parse(piece),
-        None => Err(Broken { id: None, fault: Fault::CutOff }),
     }
 }
 

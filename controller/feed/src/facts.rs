@@ -28,6 +28,8 @@ pub struct FeedFacts {
     pub restarting: bool,
     /// Accounts that are completely swept in everything that reads them and can be read.
     pub swept: Arc<BTreeSet<AccountId>>,
+    /// Everything that can be read was read at least once since the start.
+    pub read_once: bool,
     /// No AWS call is made.
     pub suspended: bool,
 }

@@ -20,6 +20,7 @@ mod handle;
 mod lane;
 mod reading;
 mod regions;
+mod spec;
 mod timer;
 
 pub use clock::{Clock, SystemClock};
@@ -28,6 +29,7 @@ pub use events::EventCounters;
 pub use facts::{EventFacts, FeedFacts, Reading, RegionFacts, SweepFacts};
 pub use feed::{Feed, FeedHandle, Parts};
 pub use handle::{Accounts, Change, Subscription, WorldHandle};
+pub use spec::feed_config;
 
 #[cfg(test)]
 mod tests;

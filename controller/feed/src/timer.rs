@@ -41,6 +41,11 @@ impl Timer {
         self.due(interval, now).is_some_and(|due| due <= now)
     }
 
+    /// Whether it has ended before.
+    pub(crate) fn was_done(&self) -> bool {
+        self.last.is_some() && !self.running
+    }
+
     /// Asks for it now; if it runs, for once more after that.
     pub(crate) fn ask(&mut self) {
         self.asked = true;

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use soc2_crds::{ComplianceProfile, GuardrailSet, TargetEntry, Targets};
+use soc2_crds::{TargetEntry, Targets};
 use soc2_guardrails::Selection;
 use soc2_posture::ids::UnitId;
 use soc2_posture::organization::Organization;
-use soc2_posture::targets::{matches_unit, select, uses_tags};
+use soc2_posture::targets::{matches_unit, select};
 
 /// What a set's targets select.
 #[must_use]
@@ -30,14 +30,4 @@ fn units_of(entries: Option<&[TargetEntry]>, organization: &Organization, all: b
         .collect();
     let named = |unit: &&UnitId| selectors.iter().any(|selector| matches_unit(selector, organization, unit));
     organization.units.keys().filter(named).cloned().collect()
-}
-
-/// Whether any selector of these objects asks for account tags.
-#[must_use]
-pub fn tags_needed(profiles: &[ComplianceProfile], sets: &[GuardrailSet]) -> bool {
-    let in_controls = |profile: &ComplianceProfile| {
-        profile.spec.controls.iter().filter_map(|entry| entry.targets.as_ref()).any(uses_tags)
-    };
-    profiles.iter().any(|profile| uses_tags(&profile.spec.targets.targets()) || in_controls(profile))
-        || sets.iter().any(|set| uses_tags(&set.spec.targets))
 }

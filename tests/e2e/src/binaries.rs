@@ -25,6 +25,6 @@ pub fn find(name: &str, variable: &str) -> Result<PathBuf> {
     let profile = if cfg!(debug_assertions) { "debug" } else { "release" };
     let path = target.join(profile).join(name);
     let flag = if cfg!(debug_assertions) { "" } else { " --release" };
-    ensure!(path.exists(), "{} is missing: cargo build{flag} -p {name}", path.display());
+    ensure!(path.exists(), "{} is missing: cargo build{flag} --bin {name}", path.display());
     Ok(path)
 }

@@ -11,7 +11,7 @@ use crate::MAX_FINDING;
 use crate::fault::Fault;
 use crate::finding::id_of;
 use crate::input::unreadable;
-use crate::json::Scanner;
+use crate::json::{Scanner, Work, Wrong};
 
 /// Most members of a document.
 const MAX_MEMBERS: usize = 100;
@@ -139,14 +139,16 @@ impl<R: Read> DocumentCutter<R> {
         if !self.window.value(&mut value, MAX_FINDING)? {
             return Err(Fault::TooLarge.into());
         }
-        let mut keys = Vec::new();
-        let mut scanner = Scanner::new(&value, &mut keys)?;
-        match (key.as_str(), scanner.peek()) {
-            ("Findings", _) => return Err(Fault::NoFindings.into()),
-            ("NextToken", b'n') => scanner.skip()?,
-            ("NextToken", b'"') if scanner.string()?.decode()?.is_empty() => {}
-            ("NextToken", _) => block.problem(self.line, None, Fault::NextToken),
-            _ => scanner.skip()?,
+        let mut work = Work::default();
+        let wrong = |wrong: Wrong| wrong.fault(&value);
+        let mut scanner = Scanner::new(&value, &mut work).map_err(wrong)?;
+        if key == "Findings" {
+            return Err(Fault::NoFindings.into());
+        }
+        let none = matches!(value.as_slice(), b"null" | b"\"\"");
+        scanner.skip().map_err(wrong)?;
+        if key == "NextToken" && !none {
+            block.problem(self.line, None, Fault::NextToken);
         }
         Ok(())
     }
@@ -160,8 +162,9 @@ impl<R: Read> DocumentCutter<R> {
         if !self.window.value(&mut text, MAX_FINDING)? {
             return Err(Fault::TooLarge.into());
         }
-        let mut keys = Vec::new();
-        let key = Scanner::new(&text, &mut keys)?.string()?.decode()?.into_owned();
+        let mut work = Work::default();
+        let read = Scanner::new(&text, &mut work).and_then(|mut scanner| scanner.string()?.decode());
+        let key = read.map_err(|wrong| wrong.fault(&text))?.into_owned();
         if self.keys.contains(&key) {
             return Err(Fault::DuplicateKey(key).into());
         }

@@ -9,12 +9,12 @@ use std::ops::Range;
 
 use crate::fault::{Fault, Problem};
 use crate::input::Name;
-use crate::json::Scanner;
+use crate::json::{Scanner, Work};
 use document::DocumentCutter;
 use lines::LineCutter;
 
 /// Bytes that are cut at once, if no finding is larger.
-const BLOCK: usize = 1 << 18;
+const BLOCK: usize = 1 << 17;
 /// Members with which a page of `GetFindings` may begin.
 const PAGE: [&str; 3] = ["Findings", "NextToken", "ResponseMetadata"];
 
@@ -76,16 +76,20 @@ impl<R: Read> Cutter<R> {
 /// Whether a file that begins so is a document as the AWS CLI prints it, and not a finding on each line.
 fn is_document(begin: &[u8], name: Name) -> bool {
     let text = begin.trim_ascii_start();
-    let line = memchr::memchr(b'\n', text).map_or(text, |end| text.get(..end).unwrap_or_default());
-    if text.starts_with(b"[") || first_key(text).is_some_and(|key| PAGE.contains(&key.as_str())) {
+    if text.starts_with(b"[") {
+        return !name.lines;
+    }
+    if first_key(text).is_some_and(|key| PAGE.contains(&key.as_str())) {
         return true;
     }
     if name.lines {
         return false;
     }
+    let line = memchr::memchr(b'\n', text).map_or(text, |end| text.get(..end).unwrap_or_default());
+    let more = text.get(line.len()..).is_some_and(|rest| !rest.trim_ascii().is_empty());
     // A document over several lines has a first line that is none by itself.
-    let whole = Scanner::new(line, &mut Vec::new()).and_then(|mut scanner| scanner.skip());
-    if line.len() < text.len() { whole.is_err() } else { text.is_empty() && name.document }
+    let whole = Scanner::new(line, &mut Work::default()).and_then(|mut scanner| scanner.skip());
+    if more { whole.is_err() } else { text.is_empty() && name.document }
 }
 
 /// The first key of the object that a text begins with.

@@ -75,8 +75,24 @@ impl Engine {
             events: self.event_facts(),
             restarting: self.known.restarting,
             swept: if *before.swept == swept { Arc::clone(&before.swept) } else { Arc::new(swept) },
+            read_once: before.read_once || self.is_read_once(),
             suspended: self.known.suspended,
         }
+    }
+
+    /// Whether nothing that can be read is still to be read for the first time.
+    fn is_read_once(&self) -> bool {
+        let known = &self.known;
+        let timers = &self.timers;
+        let readable = |per_account: bool| {
+            self.lanes.values().any(|lane| lane.readable() && lane.record.key.account.is_some() == per_account)
+        };
+        known.surveyed
+            && !known.restarting
+            && timers.policies.was_done()
+            && (timers.associations.was_done() || !readable(false))
+            && (timers.associations_per_account.was_done() || !readable(true))
+            && self.lanes.values().all(|lane| lane.poll.was_done() || !lane.readable())
     }
 
     /// Findings in the index by Region.

@@ -1,6 +1,5 @@
 //! Organizations: keep a feed for each, and report what it found.
 
-mod config;
 mod events;
 mod findings;
 mod policies;
@@ -12,6 +11,7 @@ use std::time::Duration;
 use kube::ResourceExt;
 use kube::runtime::controller::Action;
 use soc2_crds::AwsOrganization;
+use soc2_feed::feed_config;
 
 use crate::context::Context;
 use crate::control::{Reconciler, jittered};
@@ -41,9 +41,7 @@ impl Reconciler for OrganizationReconciler {
         let sets = context.stores.sets_of(&name);
         context.feeds.ensure(
             &object,
-            config::feed_config(&object, &profiles, &sets, context.tags_shown, |profile| {
-                context.catalog_of(profile).ok()
-            }),
+            feed_config(&object, &profiles, &sets, context.tags_shown, |profile| context.catalog_of(profile).ok()),
         );
         if context.is_new_generation(&*object) {
             context.feeds.touch(&name);

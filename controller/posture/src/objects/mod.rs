@@ -5,4 +5,4 @@ mod posture;
 mod profile;
 
 pub use posture::{LABELS, account_posture, posture_name};
-pub use profile::facts;
+pub use profile::{facts, refused};

@@ -3,15 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use kube::ResourceExt;
 use soc2_aws::Role;
 use soc2_catalog::Catalog;
 use soc2_crds::{AwsOrganization, ComplianceProfile, EventQueue, GuardrailSet, RoleRef, SecurityHubSource};
-use soc2_feed::{EventsConfig, FeedConfig, Intervals, PerAccount, Selection, SourceConfig, SourceRegions};
 use soc2_posture::interest::Interests;
 use soc2_posture::{duration, targets};
 
-use crate::select::tags_needed;
+use crate::config::{EventsConfig, FeedConfig, Intervals, PerAccount, Selection, SourceConfig, SourceRegions};
 
 /// What the feed of this organization is told. `tags_shown`: metrics show tags of accounts. `catalog`: the one of a
 /// profile, if there is nothing wrong with it.
@@ -27,7 +25,7 @@ pub fn feed_config(
     let by_source = spec.security_hub.iter().filter_map(|source| source.targets.as_ref()).any(targets::uses_tags);
     let defaults = Intervals::default();
     FeedConfig {
-        organization: object.name_any(),
+        organization: object.metadata.name.clone().unwrap_or_default(),
         read_role: spec.organizations.role.as_ref().map(role),
         sources: spec.security_hub.iter().map(source).collect(),
         required_regions: spec.required_regions.clone().unwrap_or_default(),
@@ -55,6 +53,15 @@ fn interests(
         }
     }
     interests
+}
+
+/// Whether any selector of these objects asks for account tags.
+fn tags_needed(profiles: &[ComplianceProfile], sets: &[GuardrailSet]) -> bool {
+    let in_controls = |profile: &ComplianceProfile| {
+        profile.spec.controls.iter().filter_map(|entry| entry.targets.as_ref()).any(targets::uses_tags)
+    };
+    profiles.iter().any(|profile| targets::uses_tags(&profile.spec.targets.targets()) || in_controls(profile))
+        || sets.iter().any(|set| targets::uses_tags(&set.spec.targets))
 }
 
 /// The CRD's pattern lets nothing else through than what can be parsed.

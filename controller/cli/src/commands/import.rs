@@ -1,0 +1,103 @@
+//! `import suppressions`: exceptions with an end instead of suppressions without one.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
+
+use anyhow::{Result, bail};
+use jiff::{SignedDuration, Timestamp};
+use kube::ResourceExt;
+
+use super::prepare::manifests;
+use super::{Notes, print};
+use crate::args::ImportCommand;
+use crate::assess::Scope;
+use crate::exit::Exit;
+use crate::snapshot::suppressed;
+
+/// Most resources of one exception.
+const MOST: usize = 50;
+
+pub fn run(command: &ImportCommand, notes: &Notes) -> Result<Exit> {
+    let ImportCommand::Suppressions { world, manifests: files, namespace, owner, reason, days } = command;
+    if world.live {
+        bail!("--live: suppressions are imported from files: take a snapshot first (soc2ctl snapshot)");
+    }
+    let (manifests, exit) = manifests(files, notes)?;
+    let scope = Scope::new(&manifests, world.organization.as_deref(), &[])?;
+    let found = suppressed::read(&world.inputs(), &notes.progress())?;
+    let now = world.now.unwrap_or_else(Timestamp::now);
+    let from = Timestamp::from_second(now.as_second())?;
+    let to = from.checked_add(SignedDuration::from_hours(24 * i64::from(*days)))?;
+    let mut waived: BTreeMap<(&str, &str), BTreeSet<&str>> = BTreeMap::new();
+    for one in &found {
+        waived.entry((&one.control, &one.account)).or_default().insert(&one.resource);
+    }
+    let mut out = String::new();
+    for ((control, account), resources) in &waived {
+        let resources: Vec<&str> = resources.iter().copied().collect();
+        for (part, resources) in resources.chunks(MOST).enumerate() {
+            let service = control.to_lowercase().replace('.', "-");
+            let part = if part == 0 { String::new() } else { format!("-{}", part + 1) };
+            let exception = Exception {
+                name: format!("suppressed-{service}-{account}{part}"),
+                namespace,
+                organization: &scope.organization.name_any(),
+                control,
+                account,
+                resources,
+                reason,
+                owner,
+                from,
+                to,
+            };
+            exception.write(&mut out);
+        }
+    }
+    print(&out)?;
+    notes.say(&format!("{} suppressed findings of {} controls and accounts", found.len(), waived.len()));
+    Ok(exit)
+}
+
+struct Exception<'a> {
+    name: String,
+    namespace: &'a str,
+    organization: &'a str,
+    control: &'a str,
+    account: &'a str,
+    resources: &'a [&'a str],
+    reason: &'a str,
+    owner: &'a str,
+    from: Timestamp,
+    to: Timestamp,
+}
+
+impl Exception<'_> {
+    fn write(&self, out: &mut String) {
+        let scalar = |text: &str| serde_json::Value::from(text);
+        let _ = write!(
+            out,
+            "---\napiVersion: soc2-operator.dev/v1alpha1\nkind: ComplianceException\nmetadata: {{name: {}, namespace: {}}}\nspec:\n  \
+             organizationRef: {{name: {}}}\n  controls: [{}]\n  targets: {{include: [{{accountIds: [{}]}}]}}\n",
+            scalar(&self.name),
+            scalar(self.namespace),
+            scalar(self.organization),
+            scalar(self.control),
+            scalar(self.account),
+        );
+        // A finding without a resource waives all of the control: nothing names a part.
+        if self.resources.iter().all(|resource| !resource.is_empty()) {
+            out.push_str("  resources:\n");
+            for resource in self.resources {
+                let _ = writeln!(out, "  - {}", scalar(resource));
+            }
+        }
+        let _ = write!(
+            out,
+            "  reason: {}\n  owner: {}\n  startsAt: \"{}\"\n  expiresAt: \"{}\"\n",
+            scalar(self.reason),
+            scalar(self.owner),
+            self.from,
+            self.to
+        );
+    }
+}

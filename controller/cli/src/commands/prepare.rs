@@ -1,0 +1,109 @@
+//! What several commands begin with: manifests, a snapshot, the assessments.
+
+use std::sync::Arc;
+
+use anyhow::{Context, Result, ensure};
+use jiff::Timestamp;
+use kube::ResourceExt;
+use soc2_catalog::Catalog;
+use soc2_crds::{ComplianceProfile, GuardrailSet};
+
+use super::{Notes, complain};
+use crate::args;
+use crate::assess::{self, Assessed, Scope};
+use crate::exit::Exit;
+use crate::live;
+use crate::manifests::Manifests;
+use crate::snapshot::{self, Inputs, Purpose, Snapshot};
+
+/// Profiles, assessed.
+pub struct Prepared {
+    /// The profiles.
+    pub assessed: Vec<Assessed>,
+    /// What is wrong with other objects, for the exit code.
+    pub exit: Exit,
+}
+
+/// The built-in catalogue.
+pub fn catalog() -> Result<&'static Arc<Catalog>> {
+    Catalog::builtin().context("the built-in catalogue")
+}
+
+/// Reads manifests; says what is wrong with some of them, and goes on with the rest.
+pub fn manifests(args: &args::Manifests, notes: &Notes) -> Result<(Manifests, Exit)> {
+    let manifests = Manifests::load(&args.files)?;
+    for problem in &manifests.problems {
+        complain(&problem.to_string());
+    }
+    if manifests.others > 0 {
+        notes.say(&format!("{} documents of other kinds were passed over", manifests.others));
+    }
+    let exit = if manifests.problems.is_empty() { Exit::Passed } else { Exit::Unusable };
+    Ok((manifests, exit))
+}
+
+/// Reads everything and assesses.
+pub fn prepare(
+    world: &args::World,
+    manifests: &args::Manifests,
+    profiles: &[String],
+    notes: &Notes,
+) -> Result<Prepared> {
+    let (manifests, exit) = self::manifests(manifests, notes)?;
+    let scope = Scope::new(&manifests, world.organization.as_deref(), profiles)?;
+    ensure!(
+        !scope.profiles.is_empty(),
+        "there is no ComplianceProfile of organization {} in these files",
+        scope.organization.name_any()
+    );
+    if manifests.organizations.is_empty() {
+        notes.say("there is no AwsOrganization in these files: its defaults are assumed");
+    }
+    let catalog = catalog()?;
+    let now = world.now.unwrap_or_else(Timestamp::now);
+    let snapshot = if world.live {
+        read_live(&scope, &manifests, catalog, notes)?
+    } else {
+        read_files(&world.inputs(), &scope, catalog, now, notes)?
+    };
+    let assessed = assess::run(&scope, &snapshot, catalog, now)?;
+    Ok(Prepared { assessed, exit })
+}
+
+/// Reads files.
+pub fn read_files(
+    inputs: &Inputs,
+    scope: &Scope<'_>,
+    catalog: &Arc<Catalog>,
+    now: Timestamp,
+    notes: &Notes,
+) -> Result<Snapshot> {
+    let purpose = Purpose { catalog, organization: Some(&scope.organization.spec), standards: scope.standards(), now };
+    let snapshot = snapshot::read(inputs, &purpose, &notes.progress())?;
+    for damage in &snapshot.damage {
+        notes.say(&format!("{}; nothing passes by its source", damage.message()));
+    }
+    Ok(snapshot)
+}
+
+/// Reads AWS.
+pub fn read_live(scope: &Scope<'_>, manifests: &Manifests, catalog: &Arc<Catalog>, notes: &Notes) -> Result<Snapshot> {
+    let (profiles, sets) = wishes(manifests, &scope.organization.name_any());
+    let wanted = live::Wanted { object: &scope.organization, profiles: &profiles, sets: &sets, catalog };
+    let progress = notes.progress();
+    runtime()?.block_on(async { live::read(live::connect().await?, &wanted, &progress).await })
+}
+
+/// Objects that say what to read of an organization.
+pub fn wishes(manifests: &Manifests, organization: &str) -> (Vec<ComplianceProfile>, Vec<GuardrailSet>) {
+    let profiles = manifests.profiles.iter().map(|found| &found.object);
+    let profiles = profiles.filter(|profile| profile.spec.organization_ref.name == organization).cloned().collect();
+    let sets = manifests.sets.iter().map(|found| &found.object);
+    let sets = sets.filter(|set| set.spec.organization_ref.name == organization).cloned().collect();
+    (profiles, sets)
+}
+
+/// A runtime for the calls to AWS.
+pub fn runtime() -> Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().context("no runtime")
+}

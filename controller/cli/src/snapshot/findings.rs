@@ -1,0 +1,76 @@
+//! Files of findings into an index.
+
+use std::collections::BTreeSet;
+use std::fs::File;
+use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use soc2_posture::SweepBatch;
+
+use crate::progress::{Progress, Watched};
+
+/// What is wrong with a file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Damage {
+    /// The file.
+    pub file: String,
+    /// The first problems, with their lines.
+    pub first: Vec<String>,
+    /// Problems in all.
+    pub count: u64,
+    /// The file, or a line of it, is unreadable, and not only incomplete.
+    pub unreadable: bool,
+}
+
+impl Damage {
+    /// The first problem in words.
+    #[must_use]
+    pub fn message(&self) -> String {
+        let more = self.count.saturating_sub(1);
+        let more = if more == 0 { String::new() } else { format!(" (and {more} more)") };
+        format!("{}: {}{more}", self.file, self.first.first().map_or("is incomplete", String::as_str))
+    }
+}
+
+/// Whether a file holds findings, by its name.
+#[must_use]
+pub fn is_findings(path: &Path) -> bool {
+    let is =
+        |path: &Path, known: &[&str]| path.extension().is_some_and(|found| known.iter().any(|known| found == *known));
+    let plain = if is(path, &["gz", "zst"]) { path.with_extension("") } else { path.to_owned() };
+    is(&plain, &["jsonl", "ndjson", "json"])
+}
+
+/// Reads one file into the batch; `-` is standard input.
+///
+/// # Errors
+/// When it cannot be opened.
+pub fn read(path: &Path, batch: &mut SweepBatch, progress: &Progress) -> Result<Option<Damage>> {
+    let threads = std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
+    let name = path.display().to_string();
+    let before = batch.unattributable().len();
+    let summary = if path == Path::new("-") {
+        let input = Watched::new(std::io::stdin(), &name, None, progress);
+        soc2_asff::read(input, "-", threads, |findings| batch.add(findings))
+    } else {
+        let file = File::open(path).with_context(|| name.clone())?;
+        let size = file.metadata().map(|metadata| metadata.len()).ok();
+        soc2_asff::read(Watched::new(file, &name, size, progress), &name, threads, |findings| batch.add(findings))
+    };
+    let unattributable = batch.unattributable().get(before..).unwrap_or_default();
+    let mut first: Vec<String> = summary.first.iter().map(ToString::to_string).collect();
+    first.extend(unattributable.iter().take(10).cloned());
+    let count = summary.problems + unattributable.len() as u64;
+    Ok((count > 0).then_some(Damage { file: name, first, count, unreadable: summary.unreadable > 0 }))
+}
+
+/// The files of findings in a folder, in order of their names.
+///
+/// # Errors
+/// When the folder cannot be read.
+pub fn files(folder: &Path) -> Result<Vec<PathBuf>> {
+    let entries = std::fs::read_dir(folder).with_context(|| folder.display().to_string())?;
+    let paths: BTreeSet<PathBuf> = entries.map(|entry| entry.map(|entry| entry.path())).collect::<Result<_, _>>()?;
+    Ok(paths.into_iter().filter(|path| path.is_file() && is_findings(path)).collect())
+}

@@ -1,0 +1,149 @@
+//! `validate`, and manifests that are wrong.
+
+use std::fs;
+use std::path::Path;
+
+use crate::{assess, data, soc2ctl, soc2ctl_in};
+
+fn repository(tail: &str) -> String {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").join(tail).to_str().unwrap().to_owned()
+}
+
+#[test]
+fn the_samples_are_valid() {
+    let run = soc2ctl(&["validate", "-f", &repository("docs/samples")]);
+    assert_eq!((run.code, run.errors.as_str()), (0, ""), "{}", run.out);
+    assert!(run.out.ends_with("objects are valid\n"), "{}", run.out);
+}
+
+#[test]
+fn what_the_api_server_rejects_is_rejected() {
+    let folder = repository("crds/tests/invalid");
+    let run = soc2ctl(&["validate", "--allow-missing-references", "-f", &folder]);
+    assert_eq!(run.code, 2, "{}", run.errors);
+    let files = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let files: Vec<_> = files.filter(|path| path.extension().is_some_and(|extension| extension == "yaml")).collect();
+    assert!(files.len() > 70, "{}", files.len());
+    for path in files {
+        let file = path.display().to_string();
+        assert_eq!(
+            run.out.lines().filter(|line| line.starts_with(&file)).count(),
+            1,
+            "{file}: one mistake each\n{}",
+            run.out
+        );
+    }
+}
+
+#[test]
+fn problems_name_file_line_object_field_and_what_to_do() {
+    let yaml = "# a comment
+apiVersion: soc2-operator.dev/v1alpha1
+kind: AwsOrganization
+metadata: {name: acme}
+spec: {}
+---
+apiVersion: soc2-operator.dev/v1alpha1
+kind: ComplianceProfile
+metadata: {name: one}
+spec:
+  organizationRef: {name: acmee}
+  categorys: [Security]
+---
+apiVersion: soc2-operator.dev/v1alpha1
+kind: ComplianceProfile
+metadata: {name: two}
+spec:
+  organizationRef: {name: acmee}
+  controls: [{id: IAM.999, action: Disable, rationale: \"There is no such control\"}]
+---
+apiVersion: soc2-operator.dev/v1alpha1
+kind: ComplianceProfile
+metadata: {name: three}
+spec:
+  organizationRef: {name: acme}
+  targets: {include: [{accountIds: [333333333333]}]}
+---
+apiVersion: soc2-operator.dev/v1alpha1
+kind: ComplianceProfil
+metadata: {name: four}
+---
+apiVersion: soc2-operator.dev/v1
+kind: ComplianceProfile
+metadata: {name: five}
+---
+apiVersion: soc2-operator.dev/v1alpha1
+kind: AwsOrganization
+metadata: {name: acme}
+spec: {}
+---
+a: [
+---
+apiVersion: v1
+kind: ConfigMap
+";
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("all.yaml"), yaml).unwrap();
+    let run = soc2ctl_in(folder.path(), &["validate", "-f", "all.yaml"], "");
+    assert_eq!(run.code, 2);
+    insta::assert_snapshot!(run.out);
+    assert!(run.errors.contains("1 documents of other kinds were passed over"), "{}", run.errors);
+    let json = soc2ctl_in(folder.path(), &["validate", "-f", ".", "-o", "json"], "");
+    let json: serde_json::Value = serde_json::from_str(&json.out).unwrap();
+    assert_eq!(json["problems"].as_array().unwrap().len(), run.out.lines().count());
+}
+
+#[test]
+fn one_bad_object_stops_no_other_but_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    for file in ["organization.yaml", "profiles.yaml"] {
+        fs::copy(data("manifests").join(file), folder.path().join(file)).unwrap();
+    }
+    let bad = "apiVersion: soc2-operator.dev/v1alpha1\nkind: ComplianceProfile\nmetadata: {name: bad}\nspec: {}\n---\n\
+               apiVersion: soc2-operator.dev/v1alpha1\nkind: ComplianceProfile\nmetadata: {name: unknown}\nspec:\n  organizationRef: {name: acme}\n  \
+               controls: [{id: IAM.999, action: Disable, rationale: \"There is no such control\"}]\n";
+    fs::write(folder.path().join("bad.yaml"), bad).unwrap();
+    let snapshot = data("snapshot");
+    let run = soc2ctl(&[
+        "assess",
+        "--snapshot",
+        snapshot.to_str().unwrap(),
+        "-f",
+        folder.path().to_str().unwrap(),
+        "--now",
+        crate::NOW,
+        "-o",
+        "json",
+    ]);
+    assert_eq!(run.code, 2);
+    assert!(
+        run.errors.contains("bad.yaml:1: ComplianceProfile bad: spec.organizationRef: is required"),
+        "{}",
+        run.errors
+    );
+    assert!(
+        run.errors
+            .contains("bad.yaml:6: ComplianceProfile unknown: spec.controls[0].id: the catalogue knows no control"),
+        "{}",
+        run.errors
+    );
+    let list: serde_json::Value = serde_json::from_str(&run.out).unwrap();
+    let items = list["items"].as_array().unwrap();
+    let condition = |profile: &str, kind: &str| {
+        let found = items
+            .iter()
+            .find(|item| item["kind"] == "ComplianceProfile" && item["metadata"]["name"] == profile)
+            .unwrap();
+        let conditions = found["status"]["conditions"].as_array().unwrap();
+        conditions
+            .iter()
+            .find(|condition| condition["type"] == kind)
+            .map(|condition| condition["reason"].as_str().unwrap().to_owned())
+    };
+    assert_eq!(condition("unknown", "Stalled").as_deref(), Some("UnknownControl"));
+    assert_eq!(condition("production", "Stalled"), None);
+    assert_eq!(condition("quiet", "Ready").as_deref(), Some("Assessed"));
+    let good = assess(&snapshot, &["-o", "json"]);
+    let good: serde_json::Value = serde_json::from_str(&good.out).unwrap();
+    assert!(good["items"].as_array().unwrap().iter().all(|item| items.contains(item)), "the others are as without it");
+}
