@@ -10,6 +10,7 @@ use soc2_catalog::{Catalog, standards};
 use soc2_crds::{AccountPosture, AwsOrganization, ComplianceProfile, ComplianceProfileStatus, TargetEntry};
 use soc2_guardrails::protection;
 use soc2_posture::assess::Owners;
+use soc2_posture::interest::Interests;
 use soc2_posture::objects::conditions::{Fact, merge, time};
 use soc2_posture::objects::{account_posture, facts, refused};
 use soc2_posture::protection::ProtectionByAccount;
@@ -99,6 +100,18 @@ impl<'a> Scope<'a> {
         Ok(Self { organization: object, profiles: profiles.collect(), manifests })
     }
 
+    /// What any of the profiles wants to know of other products.
+    #[must_use]
+    pub fn interests(&self, catalog: &Arc<Catalog>) -> Interests {
+        let of = |profile: &ComplianceProfile| {
+            // One whose catalogue is wrong is refused later, with the reason.
+            let catalog = owners::catalog_of(profile, self.manifests, catalog).ok()?;
+            Some(Interests::of(&profile.spec, &catalog))
+        };
+        let all = self.profiles.iter().filter_map(|found| of(&found.object));
+        all.flat_map(|interests| interests.iter().collect::<Vec<_>>()).collect()
+    }
+
     /// Standards that any of the profiles requires.
     #[must_use]
     pub fn standards(&self) -> BTreeSet<soc2_catalog::StandardCode> {
@@ -132,6 +145,7 @@ fn only_organization(manifests: &Manifests) -> Result<String> {
 pub fn run(scope: &Scope<'_>, snapshot: &Snapshot, catalog: &Arc<Catalog>, now: Timestamp) -> Result<Vec<Assessed>> {
     let mut all = Vec::new();
     let (exceptions, attestations) = (owners::exceptions(scope.manifests), owners::attestations(scope.manifests));
+    let catalogs = owners::catalogs(scope.manifests, catalog);
     for found in &scope.profiles {
         let profile = &found.object;
         if profile.spec.suspend {
@@ -144,7 +158,9 @@ pub fn run(scope: &Scope<'_>, snapshot: &Snapshot, catalog: &Arc<Catalog>, now: 
                 profile.name_any()
             );
         }
-        let catalog = &owners::catalog_of(profile, scope.manifests, catalog)?;
+        let catalog = owners::catalog_of(profile, scope.manifests, catalog);
+        let catalog =
+            &catalog.with_context(|| format!("{}: ComplianceProfile {}", found.origin, profile.name_any()))?;
         let protection = protections(profile, catalog, snapshot);
         let desired = Desired {
             profile: &profile.spec,
@@ -155,7 +171,7 @@ pub fn run(scope: &Scope<'_>, snapshot: &Snapshot, catalog: &Arc<Catalog>, now: 
                 exceptions: &exceptions,
                 attestations: &attestations,
                 operator_namespace: owners::OPERATOR_NAMESPACE,
-                catalogs: &[],
+                catalogs: &catalogs,
             },
             acknowledged_targets: None,
         };

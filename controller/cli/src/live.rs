@@ -7,10 +7,10 @@ use anyhow::{Context, Result, bail};
 use async_trait::async_trait;
 use jiff::Timestamp;
 use prometheus_client::registry::Registry;
-use soc2_aws::{Aws, AwsMetrics, ErrorClass, SdkAws, Settings};
+use soc2_aws::{Aws, AwsMetrics, ErrorClass, SdkAws, Settings, StateStore};
 use soc2_catalog::Catalog;
 use soc2_crds::{AwsOrganization, ComplianceProfile, GuardrailSet};
-use soc2_feed::{Feed, FeedFacts, Parts, StateStore, SystemClock, WorldHandle, feed_config};
+use soc2_feed::{Feed, FeedFacts, Parts, SystemClock, WorldHandle, feed_config};
 use soc2_posture::World;
 use tokio_util::sync::CancellationToken;
 
@@ -30,8 +30,12 @@ pub struct Wanted<'a> {
     pub profiles: &'a [ComplianceProfile],
     /// The same.
     pub sets: &'a [GuardrailSet],
+    /// Others ask for tags of accounts.
+    pub tags: bool,
     /// The catalogue that names controls.
     pub catalog: &'a Arc<Catalog>,
+    /// The catalogue of a profile, if there is nothing wrong with it.
+    pub catalog_of: &'a dyn Fn(&ComplianceProfile) -> Option<Arc<Catalog>>,
 }
 
 /// Opens AWS with the usual variables and files of the AWS tools.
@@ -52,7 +56,11 @@ pub async fn connect() -> Result<Arc<dyn Aws>> {
 /// When the organization cannot be read. What else cannot be is incomplete in the result.
 pub async fn read(aws: Arc<dyn Aws>, wanted: &Wanted<'_>, progress: &Progress) -> Result<Snapshot> {
     let taken_at = Timestamp::now();
-    let config = feed_config(wanted.object, wanted.profiles, wanted.sets, false, |_| Some(Arc::clone(wanted.catalog)));
+    let mut config = feed_config(wanted.object, wanted.profiles, wanted.sets, wanted.tags, wanted.catalog_of);
+    for source in &mut config.sources {
+        // Messages that are taken from the queue would be missed by the operator.
+        source.events = None;
+    }
     let catalog = Arc::clone(wanted.catalog);
     let parts = Parts { aws, state: Arc::new(Nothing), clock: Arc::new(SystemClock), catalog };
     let feed = Feed::spawn(config, parts, &CancellationToken::new());

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use anyhow::{Result, bail};
 use kube::ResourceExt;
 use soc2_catalog::Catalog;
-use soc2_crds::ComplianceProfile;
-use soc2_posture::assess::{Attestation, Exception};
+use soc2_crds::{AwsOrganization, ComplianceProfile};
+use soc2_posture::assess::{Attestation, Exception, Owners};
 
 use crate::manifests::Manifests;
 
@@ -37,24 +37,57 @@ pub fn attestations(manifests: &Manifests) -> Vec<Attestation<'_>> {
     attestations.collect()
 }
 
-/// The catalogue of a profile.
+/// Whether what owners wrote, or the policy that it is judged by, asks for tags of accounts.
+#[must_use]
+pub fn use_tags(manifests: &Manifests, organization: &AwsOrganization) -> bool {
+    let (exceptions, attestations) = (exceptions(manifests), attestations(manifests));
+    let owners = Owners {
+        exceptions: &exceptions,
+        attestations: &attestations,
+        operator_namespace: OPERATOR_NAMESPACE,
+        catalogs: &[],
+    };
+    owners.use_tags(organization.spec.exception_policy.as_ref())
+}
+
+/// Every catalogue that can be used: the built-in one, and those of these files without mistakes.
+#[must_use]
+pub fn catalogs(manifests: &Manifests, builtin: &Arc<Catalog>) -> Vec<Arc<Catalog>> {
+    let extended = manifests.catalogs.iter().filter_map(|found| {
+        let extended = Catalog::extended(builtin, &found.object.spec, &found.object.name_any());
+        extended.ok().map(Arc::new)
+    });
+    std::iter::once(Arc::clone(builtin)).chain(extended).collect()
+}
+
+/// The catalogue of a profile: of the version that it names, else of the one of its status, if there is one.
 ///
 /// # Errors
 /// When it refers to one that is not in these files, or that has mistakes.
 pub fn catalog_of(profile: &ComplianceProfile, manifests: &Manifests, builtin: &Arc<Catalog>) -> Result<Arc<Catalog>> {
+    let base = base(profile, builtin)?;
     let name = profile.spec.catalog_ref.as_ref().map(|wanted| wanted.name.as_str());
-    let Some(name) = name.filter(|name| *name != Catalog::BUILTIN) else { return Ok(Arc::clone(builtin)) };
+    let Some(name) = name.filter(|name| *name != Catalog::BUILTIN) else { return Ok(base) };
     let Some(found) = manifests.catalogs.iter().find(|found| found.object.name_any() == name) else {
-        bail!(
-            "ComplianceProfile {}: spec.catalogRef.name: there is no ControlCatalog {name:?} in these files",
-            profile.name_any()
-        );
+        bail!("spec.catalogRef.name: there is no ControlCatalog {name:?} in these files; add it, or correct the name");
     };
-    match Catalog::extended(builtin, &found.object.spec, name) {
+    match Catalog::extended(&base, &found.object.spec, name) {
         Ok(catalog) => Ok(Arc::new(catalog)),
         Err(problems) => {
             let problems: Vec<String> = problems.iter().map(ToString::to_string).collect();
-            bail!("{}: ControlCatalog {name}: {}", found.origin, problems.join("; "))
+            bail!("spec.catalogRef.name: ControlCatalog {name} in {}: {}", found.origin, problems.join("; "))
         }
     }
+}
+
+fn base(profile: &ComplianceProfile, builtin: &Arc<Catalog>) -> Result<Arc<Catalog>> {
+    let named = profile.spec.catalog_ref.as_ref().and_then(|wanted| wanted.version.as_deref());
+    let before = profile.status.as_ref().and_then(|status| status.catalog.as_ref());
+    let pinned = named.or(before.map(|catalog| catalog.version.as_str()));
+    let carried = pinned.and_then(|version| Catalog::of_version(version).ok().flatten());
+    if let (None, Some(version)) = (carried, named) {
+        let versions: Vec<&str> = Catalog::versions().collect();
+        bail!("spec.catalogRef.version: there is no catalogue {version:?}; there are {}", versions.join(", "));
+    }
+    Ok(Arc::clone(carried.unwrap_or(builtin)))
 }

@@ -11,14 +11,14 @@ use soc2_posture::{duration, targets};
 
 use crate::config::{EventsConfig, FeedConfig, Intervals, PerAccount, Selection, SourceConfig, SourceRegions};
 
-/// What the feed of this organization is told. `tags_shown`: metrics show tags of accounts. `catalog`: the one of a
-/// profile, if there is nothing wrong with it.
+/// What the feed of this organization is told. `tags`: others than the profiles and sets want tags of accounts too, such as
+/// metrics or exceptions. `catalog`: the one of a profile, if there is nothing wrong with it.
 #[must_use]
 pub fn feed_config(
     object: &AwsOrganization,
     profiles: &[ComplianceProfile],
     sets: &[GuardrailSet],
-    tags_shown: bool,
+    tags: bool,
     catalog: impl Fn(&ComplianceProfile) -> Option<Arc<Catalog>>,
 ) -> FeedConfig {
     let spec = &object.spec;
@@ -35,7 +35,7 @@ pub fn feed_config(
             full_sweep: interval(&spec.sync.full_sweep_interval, defaults.full_sweep),
         },
         get_findings_per_second: spec.limits.get_findings_per_second,
-        tags_needed: tags_shown || by_source || tags_needed(profiles, sets),
+        tags_needed: tags || by_source || tags_needed(profiles, sets),
         interests: interests(profiles, catalog),
     }
 }

@@ -12,7 +12,8 @@ use crate::owners::Nudge;
 
 type Ref<K> = ObjectRef<DeserializeGuard<K>>;
 
-/// Organizations that are touched, and those of profiles with a changed catalogue: other findings may be of interest.
+/// Organizations that are touched, those for which owners wrote something: tags of accounts may be needed, and those of
+/// profiles with a changed catalogue: other findings may be of interest.
 pub fn organizations(context: &Context) -> impl Stream<Item = Ref<AwsOrganization>> + Send + use<> {
     let of_profiles = nudged(context, |stores, nudge| match nudge {
         Nudge::ProfilesWith(catalog) => {
@@ -21,6 +22,7 @@ pub fn organizations(context: &Context) -> impl Stream<Item = Ref<AwsOrganizatio
             let with_it = profiles.filter(|profile| uses(profile, catalog));
             with_it.map(|profile| ObjectRef::new(&profile.spec.organization_ref.name)).collect()
         }
+        Nudge::ProfilesOf(name) => vec![ObjectRef::new(name)],
         Nudge::Everything => matching(&stores.organizations, |_| true),
         _ => Vec::new(),
     });

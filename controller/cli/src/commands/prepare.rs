@@ -6,7 +6,7 @@ use anyhow::{Context, Result, ensure};
 use jiff::Timestamp;
 use kube::ResourceExt;
 use soc2_catalog::Catalog;
-use soc2_crds::{ComplianceProfile, GuardrailSet};
+use soc2_crds::{AwsOrganization, ComplianceProfile, GuardrailSet};
 
 use super::{Notes, complain};
 use crate::args;
@@ -14,6 +14,7 @@ use crate::assess::{self, Assessed, Scope};
 use crate::exit::Exit;
 use crate::live;
 use crate::manifests::Manifests;
+use crate::owners;
 use crate::snapshot::{self, Inputs, Purpose, Snapshot};
 
 /// Profiles, assessed.
@@ -78,7 +79,13 @@ pub fn read_files(
     now: Timestamp,
     notes: &Notes,
 ) -> Result<Snapshot> {
-    let purpose = Purpose { catalog, organization: Some(&scope.organization.spec), standards: scope.standards(), now };
+    let purpose = Purpose {
+        catalog,
+        organization: Some(&scope.organization.spec),
+        interests: scope.interests(catalog),
+        standards: scope.standards(),
+        now,
+    };
     let snapshot = snapshot::read(inputs, &purpose, &notes.progress())?;
     for damage in &snapshot.damage {
         notes.say(&format!("{}; nothing passes by its source", damage.message()));
@@ -88,19 +95,42 @@ pub fn read_files(
 
 /// Reads AWS.
 pub fn read_live(scope: &Scope<'_>, manifests: &Manifests, catalog: &Arc<Catalog>, notes: &Notes) -> Result<Snapshot> {
-    let (profiles, sets) = wishes(manifests, &scope.organization.name_any());
-    let wanted = live::Wanted { object: &scope.organization, profiles: &profiles, sets: &sets, catalog };
+    let wishes = Wishes::of(manifests, &scope.organization);
+    let catalog_of = |profile: &ComplianceProfile| owners::catalog_of(profile, manifests, catalog).ok();
+    let wanted = wishes.wanted(&scope.organization, catalog, &catalog_of);
     let progress = notes.progress();
     runtime()?.block_on(async { live::read(live::connect().await?, &wanted, &progress).await })
 }
 
-/// Objects that say what to read of an organization.
-pub fn wishes(manifests: &Manifests, organization: &str) -> (Vec<ComplianceProfile>, Vec<GuardrailSet>) {
-    let profiles = manifests.profiles.iter().map(|found| &found.object);
-    let profiles = profiles.filter(|profile| profile.spec.organization_ref.name == organization).cloned().collect();
-    let sets = manifests.sets.iter().map(|found| &found.object);
-    let sets = sets.filter(|set| set.spec.organization_ref.name == organization).cloned().collect();
-    (profiles, sets)
+/// What the objects of an organization ask to be read.
+pub struct Wishes {
+    profiles: Vec<ComplianceProfile>,
+    sets: Vec<GuardrailSet>,
+    tags: bool,
+}
+
+impl Wishes {
+    /// Of the objects in these files.
+    pub fn of(manifests: &Manifests, organization: &AwsOrganization) -> Self {
+        let name = organization.name_any();
+        let profiles = manifests.profiles.iter().map(|found| &found.object);
+        let sets = manifests.sets.iter().map(|found| &found.object);
+        Self {
+            profiles: profiles.filter(|profile| profile.spec.organization_ref.name == name).cloned().collect(),
+            sets: sets.filter(|set| set.spec.organization_ref.name == name).cloned().collect(),
+            tags: owners::use_tags(manifests, organization),
+        }
+    }
+
+    /// As the reader wants it.
+    pub fn wanted<'a>(
+        &'a self,
+        object: &'a AwsOrganization,
+        catalog: &'a Arc<Catalog>,
+        catalog_of: &'a dyn Fn(&ComplianceProfile) -> Option<Arc<Catalog>>,
+    ) -> live::Wanted<'a> {
+        live::Wanted { object, profiles: &self.profiles, sets: &self.sets, tags: self.tags, catalog, catalog_of }
+    }
 }
 
 /// A runtime for the calls to AWS.

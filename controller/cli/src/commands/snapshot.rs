@@ -3,15 +3,16 @@
 use std::sync::Arc;
 
 use anyhow::{Context, Result, ensure};
-use kube::ResourceExt;
 use soc2_aws::Aws;
+use soc2_crds::ComplianceProfile;
 
-use super::prepare::{catalog, manifests, runtime, wishes};
+use super::prepare::{Wishes, catalog, manifests, runtime};
 use super::{Notes, complain};
 use crate::args::SnapshotArgs;
 use crate::assess::Scope;
 use crate::exit::Exit;
 use crate::live;
+use crate::owners;
 use crate::snapshot::{Recorder, make_folder, write};
 
 pub fn run(args: &SnapshotArgs, notes: &Notes) -> Result<Exit> {
@@ -23,8 +24,9 @@ pub fn run(args: &SnapshotArgs, notes: &Notes) -> Result<Exit> {
     let scope = Scope::new(&manifests, args.organization.as_deref(), &[])?;
     make_folder(&args.out)?;
     let catalog = catalog()?;
-    let (profiles, sets) = wishes(&manifests, &scope.organization.name_any());
-    let wanted = live::Wanted { object: &scope.organization, profiles: &profiles, sets: &sets, catalog };
+    let wishes = Wishes::of(&manifests, &scope.organization);
+    let catalog_of = |profile: &ComplianceProfile| owners::catalog_of(profile, &manifests, catalog).ok();
+    let wanted = wishes.wanted(&scope.organization, catalog, &catalog_of);
     let progress = notes.progress();
     let read = async {
         let recorder = Arc::new(Recorder::new(live::connect().await?, &args.out));

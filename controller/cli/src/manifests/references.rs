@@ -6,11 +6,14 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use kube::ResourceExt;
 use soc2_catalog::Catalog;
-use soc2_crds::{AwsOrganizationSpec, ComplianceProfile};
+use soc2_crds::{AttestationState, AwsOrganizationSpec, ComplianceException, ComplianceProfile, ControlAttestation};
+use soc2_posture::assess::{Attestation, Exception, ExceptionVerdict, Owners};
+use soc2_posture::organization::Organization;
 use soc2_posture::source::Sources;
 use soc2_posture::{Desired, FindingIndex, Memory, World, assess};
 
 use super::{Loaded, Manifests, Problem};
+use crate::owners;
 
 /// What refers to nothing, or cannot work together. With `elsewhere`, objects that are in no file are taken to be in the
 /// cluster.
@@ -38,8 +41,10 @@ pub(super) fn check(manifests: &Manifests, elsewhere: bool) -> Vec<Problem> {
         }
     }
     for found in &manifests.profiles {
-        add(spec(found, catalog));
+        add(profile(found, manifests, catalog, elsewhere));
     }
+    problems.extend(exceptions(manifests, catalog));
+    problems.extend(attestations(manifests, catalog));
     problems
 }
 
@@ -77,18 +82,93 @@ fn of<K>(found: &Loaded<K>, kind: &str, name: &str, message: String) -> Problem 
     Problem { origin: found.origin.clone(), object: Some(format!("{kind} {name}")), message }
 }
 
-/// What the operator would refuse of a profile's spec, whatever AWS has: the very same function decides.
-fn spec(found: &Loaded<ComplianceProfile>, catalog: &Arc<Catalog>) -> Option<Problem> {
+/// What the operator would refuse of a profile, whatever AWS has: the very same function decides.
+fn profile(
+    found: &Loaded<ComplianceProfile>,
+    manifests: &Manifests,
+    builtin: &Arc<Catalog>,
+    elsewhere: bool,
+) -> Option<Problem> {
+    let name = found.object.name_any();
+    let wanted = found.object.spec.catalog_ref.as_ref().map(|wanted| wanted.name.as_str());
+    let in_files =
+        |name: &str| name == Catalog::BUILTIN || manifests.catalogs.iter().any(|one| one.object.name_any() == name);
+    if elsewhere && wanted.is_some_and(|name| !in_files(name)) {
+        // Which controls and criteria there are is known in the cluster only.
+        return None;
+    }
+    let catalog = match owners::catalog_of(&found.object, manifests, builtin) {
+        Ok(catalog) => catalog,
+        Err(error) => return Some(of(found, "ComplianceProfile", &name, error.to_string())),
+    };
     let (organization, protection) = (AwsOrganizationSpec::default(), BTreeMap::new());
     let desired = Desired {
         profile: &found.object.spec,
-        catalog,
+        catalog: &catalog,
         organization: &organization,
         protection: &protection,
-        owners: soc2_posture::assess::Owners::default(),
+        owners: Owners::default(),
         acknowledged_targets: None,
     };
-    let nothing = World { organization: None, sources: Sources::default(), index: FindingIndex::new(catalog) };
+    let nothing = World { organization: None, sources: Sources::default(), index: FindingIndex::new(&catalog) };
     let error = assess(&desired, &nothing, &Memory::default(), Timestamp::UNIX_EPOCH).err()?;
-    Some(of(found, "ComplianceProfile", &found.object.name_any(), error.to_string()))
+    Some(of(found, "ComplianceProfile", &name, error.to_string()))
+}
+
+/// Exceptions that the operator would refuse, whatever accounts there are. By the organization's policy only where it is in
+/// these files.
+fn exceptions(manifests: &Manifests, builtin: &Arc<Catalog>) -> Vec<Problem> {
+    let (written, catalogs) = (owners::exceptions(manifests), owners::catalogs(manifests, builtin));
+    let owners = Owners {
+        exceptions: &written,
+        attestations: &[],
+        operator_namespace: owners::OPERATOR_NAMESPACE,
+        catalogs: &catalogs,
+    };
+    let names: BTreeSet<&str> = written.iter().map(|one| one.spec.organization_ref.name.as_str()).collect();
+    let (unknown, no_accounts) = (AwsOrganizationSpec::default(), no_accounts());
+    let judged = names.into_iter().flat_map(|name| match manifests.organization(name) {
+        Some(object) => soc2_posture::assess::exceptions(name, &object.spec, &owners, builtin, no_accounts.as_ref()),
+        None => soc2_posture::assess::exceptions(name, &unknown, &owners, builtin, None),
+    });
+    let refused = judged.filter_map(|fact| match fact.verdict {
+        ExceptionVerdict::Refused { message, .. } => Some(((fact.namespace, fact.name), message)),
+        ExceptionVerdict::Granted | ExceptionVerdict::Waiting { .. } => None,
+    });
+    let refused: BTreeMap<(String, String), String> = refused.collect();
+    let problem = |(found, one): (&Loaded<ComplianceException>, &Exception<'_>)| {
+        let message = refused.get(&(one.namespace.to_owned(), one.name.to_owned()))?;
+        Some(of(found, "ComplianceException", &name_of(&found.object), message.clone()))
+    };
+    manifests.exceptions.iter().zip(&written).filter_map(problem).collect()
+}
+
+/// An organization without accounts: nothing is refused because of them.
+fn no_accounts() -> Option<Organization> {
+    Some(Organization {
+        id: String::new(),
+        management_account: "000000000000".parse().ok()?,
+        root: String::new(),
+        scp_enabled: true,
+        units: BTreeMap::new(),
+        accounts: BTreeMap::new(),
+        read_at: Timestamp::UNIX_EPOCH,
+    })
+}
+
+/// Attestations that the operator would refuse.
+fn attestations(manifests: &Manifests, builtin: &Arc<Catalog>) -> Vec<Problem> {
+    let (written, catalogs) = (owners::attestations(manifests), owners::catalogs(manifests, builtin));
+    let names: BTreeSet<&str> = written.iter().map(|one| one.spec.organization_ref.name.as_str()).collect();
+    let now = Timestamp::now();
+    let all =
+        names.into_iter().flat_map(|name| soc2_posture::assess::attestations(name, &written, None, &catalogs, now));
+    let refused = all.filter(|standing| standing.state == AttestationState::Refused);
+    let refused: BTreeMap<(String, String), String> =
+        refused.map(|standing| ((standing.namespace, standing.name), standing.message)).collect();
+    let problem = |(found, one): (&Loaded<ControlAttestation>, &Attestation<'_>)| {
+        let message = refused.get(&(one.namespace.to_owned(), one.name.to_owned()))?;
+        Some(of(found, "ControlAttestation", &name_of(&found.object), message.clone()))
+    };
+    manifests.attestations.iter().zip(&written).filter_map(problem).collect()
 }

@@ -13,7 +13,7 @@ use soc2_catalog::StandardCode;
 use soc2_posture::FindingIndex;
 use soc2_posture::ids::{AccountId, Region};
 use soc2_posture::organization::{Account, AccountState, Organization, Unit};
-use soc2_posture::source::{HubError, HubRegion, Sources};
+use soc2_posture::source::{HubError, HubRegion, SignalReading, Sources};
 
 use super::organization::AccountEntry;
 
@@ -103,6 +103,7 @@ pub(crate) fn sources(
         let words = "files of the AWS CLI do not say that they hold every finding: if they do, say --complete";
         HubError::NotRead(words.to_owned())
     });
+    let reading = |interest| SignalReading { interest, complete_at: now, missing: BTreeSet::new() };
     let hub = |region: Region| HubRegion {
         source: SOURCE.to_owned(),
         read_through: region.clone(),
@@ -116,6 +117,7 @@ pub(crate) fn sources(
         serves: None,
         swept: if complete { accounts.clone() } else { BTreeSet::new() },
         complete_at: complete.then_some(now),
+        signals: if complete { index.interests().iter().map(reading).collect() } else { Vec::new() },
     };
     Sources { regions: regions.into_iter().map(hub).collect(), unattributed: BTreeMap::new() }
 }

@@ -1,12 +1,14 @@
 //! Files of findings into an index.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
-use soc2_posture::SweepBatch;
+use soc2_posture::finding::Finding;
+use soc2_posture::index::SignalBatch;
+use soc2_posture::{FindingIndex, SweepBatch};
 
 use crate::progress::{Progress, Watched};
 
@@ -33,6 +35,36 @@ impl Damage {
     }
 }
 
+/// Findings that are read: those of Security Hub's controls, and those of other products.
+pub struct Batch {
+    hub: SweepBatch,
+    others: SignalBatch,
+}
+
+impl Batch {
+    /// Begins to collect.
+    #[must_use]
+    pub fn new(index: &FindingIndex) -> Self {
+        Self { hub: index.sweep(), others: index.signals() }
+    }
+
+    fn add(&mut self, findings: &[Finding]) {
+        self.hub.add(findings);
+        self.others.add(findings);
+    }
+
+    /// For each finding that does not say of which account it is, why.
+    fn unattributable(&self) -> impl Iterator<Item = &String> {
+        self.hub.unattributable().iter().chain(self.others.unattributable())
+    }
+
+    /// Puts all of it into the index.
+    pub fn install(self, index: &mut FindingIndex) {
+        index.install(&BTreeSet::new(), &BTreeSet::new(), self.hub);
+        index.install_signals(&[], &BTreeMap::new(), self.others);
+    }
+}
+
 /// Whether a file holds findings, by its name.
 #[must_use]
 pub fn is_findings(path: &Path) -> bool {
@@ -46,10 +78,10 @@ pub fn is_findings(path: &Path) -> bool {
 ///
 /// # Errors
 /// When it cannot be opened.
-pub fn read(path: &Path, batch: &mut SweepBatch, progress: &Progress) -> Result<Option<Damage>> {
+pub fn read(path: &Path, batch: &mut Batch, progress: &Progress) -> Result<Option<Damage>> {
     let threads = std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
     let name = path.display().to_string();
-    let before = batch.unattributable().len();
+    let before: BTreeSet<String> = batch.unattributable().cloned().collect();
     let summary = if path == Path::new("-") {
         let input = Watched::new(std::io::stdin(), &name, None, progress);
         soc2_asff::read(input, "-", threads, |findings| batch.add(findings))
@@ -58,9 +90,9 @@ pub fn read(path: &Path, batch: &mut SweepBatch, progress: &Progress) -> Result<
         let size = file.metadata().map(|metadata| metadata.len()).ok();
         soc2_asff::read(Watched::new(file, &name, size, progress), &name, threads, |findings| batch.add(findings))
     };
-    let unattributable = batch.unattributable().get(before..).unwrap_or_default();
+    let unattributable: Vec<&String> = batch.unattributable().filter(|message| !before.contains(*message)).collect();
     let mut first: Vec<String> = summary.first.iter().map(ToString::to_string).collect();
-    first.extend(unattributable.iter().take(10).cloned());
+    first.extend(unattributable.iter().take(10).map(|message| (*message).clone()));
     let count = summary.problems + unattributable.len() as u64;
     Ok((count > 0).then_some(Damage { file: name, first, count, unreadable: summary.unreadable > 0 }))
 }

@@ -26,9 +26,11 @@ use serde::de::{DeserializeOwned, IgnoredAny};
 use soc2_catalog::{Catalog, StandardCode};
 use soc2_crds::AwsOrganizationSpec;
 use soc2_guardrails::inventory::PolicyInventory;
+use soc2_posture::interest::Interests;
 use soc2_posture::source::Sources;
 use soc2_posture::{FindingIndex, World};
 
+use findings::Batch;
 pub use findings::Damage;
 pub use write::{Recorder, make_folder, write};
 
@@ -55,6 +57,8 @@ pub struct Purpose<'a> {
     pub catalog: &'a Arc<Catalog>,
     /// The organization as it is wanted, if it is known.
     pub organization: Option<&'a AwsOrganizationSpec>,
+    /// What is to be known of other products.
+    pub interests: Interests,
     /// Standards that are required.
     pub standards: BTreeSet<StandardCode>,
     /// The time.
@@ -83,14 +87,15 @@ pub struct Snapshot {
 pub fn read(inputs: &Inputs, purpose: &Purpose<'_>, progress: &Progress) -> Result<Snapshot> {
     let files = Files::find(inputs)?;
     let mut index = FindingIndex::new(purpose.catalog);
-    let mut batch = index.sweep();
+    index.set_interests(&purpose.interests);
+    let mut batch = Batch::new(&index);
     let mut damage = Vec::new();
     for path in &files.findings {
         damage.extend(findings::read(path, &mut batch, progress)?);
     }
     progress.end();
     refuse(&damage, inputs.keep_going)?;
-    index.install(&BTreeSet::new(), &BTreeSet::new(), batch);
+    batch.install(&mut index);
     let described = files.sources.as_deref().map(json::<sources::SourcesFile>).transpose()?;
     let taken_at = described.as_ref().map(|file| file.taken_at);
     let read_at = taken_at.unwrap_or(purpose.now);

@@ -4,11 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use soc2_catalog::{Catalog, standards};
-use soc2_crds::AwsOrganizationSpec;
+use soc2_catalog::{Catalog, Matcher, standards};
+use soc2_crds::{AwsOrganizationSpec, FindingProduct, FindingSeverity};
 use soc2_posture::ids::{AccountId, Region};
+use soc2_posture::interest::Interest;
 use soc2_posture::organization::Organization;
-use soc2_posture::source::{HubError, HubRegion, Sources};
+use soc2_posture::source::{HubError, HubRegion, SignalReading, Sources};
 use soc2_posture::targets;
 
 const CONSOLIDATED: &str = "Consolidated";
@@ -46,11 +47,79 @@ struct Entry {
     /// Whether all findings of all of these accounts are there. Absent: no.
     #[serde(default)]
     complete: bool,
+    /// Which findings of other products are all there.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    other_products: Vec<OtherProducts>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     error: Option<String>,
     /// What was wrong, in words.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     message: Option<String>,
+}
+
+/// Findings of other products that are all there.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct OtherProducts {
+    #[serde(flatten)]
+    read: OfProducts,
+    /// When their reading began; absent: with the rest.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    complete_at: Option<Timestamp>,
+    /// Accounts whose findings are not all there.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    missing_account_ids: BTreeSet<AccountId>,
+}
+
+/// Which of them.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(untagged)]
+enum OfProducts {
+    /// Those of a product that are open, of this severity and worse.
+    #[serde(rename_all = "PascalCase")]
+    Open { product: FindingProduct, severity: FindingSeverity },
+    /// Those that a control of an organization's own is about: globs over their ASFF.
+    #[serde(rename_all = "PascalCase")]
+    Matching { matching: Globs },
+}
+
+/// What findings have in their ASFF, as globs.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Globs {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    generator_id: Option<String>,
+    /// Over `ProductName` and `ProductArn`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    product: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    types: Option<String>,
+}
+
+impl OtherProducts {
+    fn new(reading: &SignalReading) -> Self {
+        let read = match reading.interest.clone() {
+            Interest::Open(product, severity) => OfProducts::Open { product, severity },
+            Interest::Matching(Matcher { generator_id, product, kind }) => {
+                OfProducts::Matching { matching: Globs { generator_id, product, types: kind } }
+            }
+        };
+        let missing_account_ids = reading.missing.clone();
+        Self { read, complete_at: Some(reading.complete_at), missing_account_ids }
+    }
+
+    fn reading(&self, taken_at: Timestamp) -> SignalReading {
+        let interest = match &self.read {
+            OfProducts::Open { product, severity } => Interest::Open(*product, *severity),
+            OfProducts::Matching { matching: Globs { generator_id, product, types } } => Interest::Matching(Matcher {
+                generator_id: generator_id.clone(),
+                product: product.clone(),
+                kind: types.clone(),
+            }),
+        };
+        let complete_at = self.complete_at.unwrap_or(taken_at);
+        SignalReading { interest, complete_at, missing: self.missing_account_ids.clone() }
+    }
 }
 
 impl SourcesFile {
@@ -138,6 +207,10 @@ impl Entry {
             // One that this catalogue does not know is in no profile's scope.
             disabled.extend(catalog.control(id));
         }
+        let signals = match error {
+            None => self.other_products.iter().map(|read| read.reading(taken_at)).collect(),
+            Some(_) => Vec::new(),
+        };
         HubRegion {
             source: self.name.clone(),
             region: self.region.clone(),
@@ -151,6 +224,7 @@ impl Entry {
             serves,
             swept,
             complete_at: self.complete.then_some(taken_at),
+            signals,
         }
     }
 }
@@ -183,6 +257,7 @@ fn entry(hub: &HubRegion, sources: &Sources, catalog: &Catalog) -> Entry {
         member_account_ids: hub.members.clone(),
         disabled_controls: hub.disabled_controls.iter().map(|ix| catalog.get(*ix).id.clone()).collect(),
         complete: error.is_none() && unattributed.is_none() && all_swept,
+        other_products: hub.signals.iter().map(OtherProducts::new).collect(),
         error,
         message: message.or_else(|| unattributed.cloned()),
     }

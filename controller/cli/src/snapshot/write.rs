@@ -12,8 +12,8 @@ use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 use soc2_aws::{
-    Aggregator, Aws, AwsError, Directory, FindingsPage, FindingsQuery, HubDescription, PolicyWriter, Role, SecurityHub,
-    Traffic,
+    Aggregator, Aws, AwsError, Directory, EventQueue, FindingsPage, FindingsQuery, HubDescription, PolicyWriter, Role,
+    SecurityHub, StateStore, Traffic,
 };
 use soc2_catalog::Catalog;
 use soc2_guardrails::inventory::PolicyInventory;
@@ -196,6 +196,14 @@ impl Aws for Recorder {
     fn security_hub(&self, role: Option<&Role>, region: &str, get_findings_per_second: u32) -> Arc<dyn SecurityHub> {
         let hub = self.aws.security_hub(role, region, get_findings_per_second);
         Arc::new(RecordedHub { hub, region: region.to_owned(), tape: Arc::clone(&self.tape) })
+    }
+
+    fn state_store(&self, url: &str) -> Result<Arc<dyn StateStore>, AwsError> {
+        self.aws.state_store(url)
+    }
+
+    fn event_queue(&self, role: Option<&Role>, url: &str, region: &str) -> Arc<dyn EventQueue> {
+        self.aws.event_queue(role, url, region)
     }
 }
 

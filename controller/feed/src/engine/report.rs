@@ -93,6 +93,7 @@ impl Engine {
             && (timers.associations.was_done() || !readable(false))
             && (timers.associations_per_account.was_done() || !readable(true))
             && self.lanes.values().all(|lane| lane.poll.was_done() || !lane.readable())
+            && self.interested().all(|(_, lane)| lane.signals.timer.was_done())
     }
 
     /// Findings in the index by Region.

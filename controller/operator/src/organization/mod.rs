@@ -10,14 +10,15 @@ use std::time::Duration;
 
 use kube::ResourceExt;
 use kube::runtime::controller::Action;
-use soc2_crds::AwsOrganization;
+use soc2_crds::{AwsOrganization, ComplianceProfile};
 use soc2_feed::feed_config;
+use soc2_posture::assess::Owners;
 
 use crate::context::Context;
 use crate::control::{Reconciler, jittered};
 use crate::error::Error;
 use crate::guardrail::observe;
-use crate::owners::Nudge;
+use crate::owners::{Nudge, Written};
 use crate::requested_at;
 
 /// The feed tells of changes; this is for what no one tells, such as deleted profiles.
@@ -39,10 +40,9 @@ impl Reconciler for OrganizationReconciler {
         }
         let profiles = context.stores.profiles_of(&name);
         let sets = context.stores.sets_of(&name);
-        context.feeds.ensure(
-            &object,
-            feed_config(&object, &profiles, &sets, context.tags_shown, |profile| context.catalog_of(profile).ok()),
-        );
+        let tags = context.tags_shown || owners_use_tags(context, &object);
+        let catalog = |profile: &ComplianceProfile| context.catalog_of(profile).ok();
+        context.feeds.ensure(&object, feed_config(&object, &profiles, &sets, tags, catalog));
         if context.is_new_generation(&*object) {
             context.feeds.touch(&name);
             // Its exceptionPolicy may say something else.
@@ -62,4 +62,17 @@ impl Reconciler for OrganizationReconciler {
         policies::report(context, &object, &observed).await?;
         Ok(Action::requeue(jittered(INTERVAL)))
     }
+}
+
+/// Whether what owners wrote, or the policy that it is judged by, asks for tags of accounts.
+fn owners_use_tags(context: &Context, object: &AwsOrganization) -> bool {
+    let written = Written::of(&object.name_any(), &context.stores.exceptions, &context.stores.attestations);
+    let (exceptions, attestations) = (written.exceptions(), written.attestations());
+    let owners = Owners {
+        exceptions: &exceptions,
+        attestations: &attestations,
+        operator_namespace: &context.namespace,
+        catalogs: &[],
+    };
+    owners.use_tags(object.spec.exception_policy.as_ref())
 }
