@@ -27,6 +27,9 @@ pub struct FeedConfig {
     pub get_findings_per_second: u32,
     /// Whether a selector uses account tags: they are read hourly then, and not at all otherwise.
     pub tags_needed: bool,
+    /// Ids of controls that a profile may have in its scope. Which of them are disabled is read, and of those of the Default
+    /// tier in any case.
+    pub controls: BTreeSet<String>,
     /// What somebody wants to know of findings of other products. They are read with the increments, and not at all otherwise.
     pub interests: Interests,
 }

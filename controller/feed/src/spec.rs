@@ -1,11 +1,15 @@
 //! From the spec of an AwsOrganization to what its feed is told.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 use soc2_aws::Role;
-use soc2_catalog::Catalog;
-use soc2_crds::{AwsOrganization, ComplianceProfile, EventQueue, GuardrailSet, RoleRef, SecurityHubSource};
+use soc2_catalog::{Catalog, Tier};
+use soc2_crds::{
+    AwsOrganization, ComplianceProfile, EventQueue, GuardrailSet, ProfileTier, RoleRef, SecurityHubSource,
+    TailoringAction,
+};
 use soc2_posture::interest::Interests;
 use soc2_posture::{duration, targets};
 
@@ -36,7 +40,8 @@ pub fn feed_config(
         },
         get_findings_per_second: spec.limits.get_findings_per_second,
         tags_needed: tags || by_source || tags_needed(profiles, sets),
-        interests: interests(profiles, catalog),
+        controls: controls(profiles, &catalog),
+        interests: interests(profiles, &catalog),
     }
 }
 
@@ -53,6 +58,24 @@ fn interests(
         }
     }
     interests
+}
+
+/// The controls that a profile may have in its scope: those of its catalogue's tier, and those that it enables.
+fn controls(
+    profiles: &[ComplianceProfile],
+    catalog: impl Fn(&ComplianceProfile) -> Option<Arc<Catalog>>,
+) -> BTreeSet<String> {
+    let mut controls = BTreeSet::new();
+    for profile in profiles {
+        let Some(catalog) = catalog(profile) else { continue };
+        let extended = profile.spec.tier == ProfileTier::Extended;
+        let mapped = catalog.mappings().iter().filter(|mapping| extended || mapping.tier == Tier::Default);
+        let enabling = profile.spec.controls.iter().filter(|entry| entry.action == TailoringAction::Enable);
+        let enabled = enabling.flat_map(|entry| catalog.resolve(&entry.id));
+        let all = mapped.map(|mapping| mapping.control).chain(enabled);
+        controls.extend(all.map(|control| catalog.get(control).id.clone()));
+    }
+    controls
 }
 
 /// Whether any selector of these objects asks for account tags.

@@ -158,6 +158,22 @@ impl Stand {
         .await
     }
 
+    /// Waits until the postures show that the sample's guardrail is in place, which is a moment after it is.
+    ///
+    /// # Errors
+    /// When they never do.
+    pub async fn guarded_postures(&self) -> Result<()> {
+        eventually("postures that show the guardrail", || async {
+            let postures = self.list("apos").await?;
+            let missing = postures.iter().filter(|posture| {
+                posture["guardrails"]["unprotected"].as_array().is_some_and(|unprotected| !unprotected.is_empty())
+            });
+            ensure!(!postures.is_empty() && missing.count() == 0, "some are unprotected yet");
+            Ok(())
+        })
+        .await
+    }
+
     /// Waits until the postures do not change any more; gives each one's version by name.
     ///
     /// # Errors
@@ -170,6 +186,7 @@ impl Stand {
             };
             Ok(self.list("apos").await?.iter().map(metadata).collect())
         };
+        self.guarded_postures().await?;
         eventually("the postures to settle", || async {
             let first = versions().await?;
             // Longer than an interval of the sample's organization.

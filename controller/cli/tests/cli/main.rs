@@ -6,6 +6,7 @@ mod bad_input;
 mod commands;
 mod formats;
 mod manifests;
+mod owners;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};

@@ -187,6 +187,10 @@ impl Engine {
         if before.tags_needed != self.config.tags_needed {
             self.timers.organization.ask();
         }
+        if before.controls != self.config.controls {
+            self.timers.associations.ask();
+            self.timers.associations_per_account.ask();
+        }
         if before.sources != self.config.sources || before.required_regions != self.config.required_regions {
             self.known.explored = None;
             self.timers.survey.ask();

@@ -210,9 +210,9 @@ impl Engine {
         }
         let timers = &mut self.timers;
         if per_account { &mut timers.associations_per_account } else { &mut timers.associations }.begin(now);
-        let catalog = Arc::clone(&self.parts.catalog);
+        let (catalog, controls) = (Arc::clone(&self.parts.catalog), self.config.controls.clone());
         self.spawn(Job::Associations { per_account }, async move {
-            Done::Associations(per_account, associations::read(asks, &catalog).await)
+            Done::Associations(per_account, associations::read(asks, &catalog, &controls).await)
         });
     }
 

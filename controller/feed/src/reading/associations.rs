@@ -30,10 +30,10 @@ pub(crate) struct Answer {
     pub(crate) disabled: Result<BTreeSet<ControlIx>, AwsError>,
 }
 
-/// Asks each hub.
-pub(crate) async fn read(asks: Vec<Ask>, catalog: &Catalog) -> Vec<Answer> {
+/// Asks each hub, about the controls of the Default tier and about these.
+pub(crate) async fn read(asks: Vec<Ask>, catalog: &Catalog, controls: &BTreeSet<String>) -> Vec<Answer> {
     let answers = stream::iter(asks).map(|ask| async move {
-        let disabled = ask.disabled(catalog).await;
+        let disabled = ask.disabled(catalog, controls).await;
         Answer { lane: ask.lane, region: ask.region, disabled }
     });
     answers.buffer_unordered(AT_ONCE).collect().await
@@ -41,10 +41,10 @@ pub(crate) async fn read(asks: Vec<Ask>, catalog: &Catalog) -> Vec<Answer> {
 
 impl Ask {
     /// Controls that are disabled in every enabled standard they belong to.
-    async fn disabled(&self, catalog: &Catalog) -> Result<BTreeSet<ControlIx>, AwsError> {
+    async fn disabled(&self, catalog: &Catalog, controls: &BTreeSet<String>) -> Result<BTreeSet<ControlIx>, AwsError> {
         let mut disabled = BTreeSet::new();
         let known = self.control_ids().await?;
-        for control in relevant(catalog, &self.standards) {
+        for control in relevant(catalog, &self.standards, controls) {
             let id = &catalog.get(control).id;
             if known.as_ref().is_some_and(|known| !known.contains(&normalize_control_id(id))) {
                 continue;
@@ -78,11 +78,12 @@ impl Ask {
     }
 }
 
-/// Controls that a profile of the Default tier may use and that an enabled standard has.
-fn relevant(catalog: &Catalog, standards: &BTreeSet<StandardCode>) -> BTreeSet<ControlIx> {
-    let mapped =
-        catalog.mappings().iter().filter(|mapping| mapping.tier == Tier::Default).map(|mapping| mapping.control);
+/// Controls that a profile may use and that an enabled standard has.
+fn relevant(catalog: &Catalog, standards: &BTreeSet<StandardCode>, controls: &BTreeSet<String>) -> BTreeSet<ControlIx> {
+    let mapped = catalog.mappings().iter().filter(|mapping| mapping.tier == Tier::Default);
     mapped
+        .map(|mapping| mapping.control)
+        .chain(controls.iter().filter_map(|id| catalog.control(id)))
         .filter(|ix| {
             let control = catalog.get(*ix);
             !control.retired && control.standards.iter().any(|code| standards.contains(code))

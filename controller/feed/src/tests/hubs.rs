@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use soc2_aws::{Aggregator, ErrorClass::Denied, ErrorClass::Terminal, Role};
+use soc2_catalog::{Tier, standards};
 use soc2_posture::source::HubError;
 
 use super::fake::{Fake, HOME, Hub, LINKED, account, admin, error};
@@ -143,6 +144,29 @@ async fn disabled_controls_are_read_hourly_for_the_controls_that_exist() {
     bench.fake.cloud().hubs.get_mut(&(admin(), LINKED.to_owned())).unwrap().disabled.clear();
     tokio::time::sleep(HOUR).await;
     assert!(disabled(&bench, LINKED).is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn controls_beyond_the_default_tier_are_asked_for_when_a_profile_may_have_them() {
+    let catalog = catalog();
+    let (default, extended): (Vec<_>, Vec<_>) =
+        catalog.mappings().iter().partition(|mapping| mapping.tier == Tier::Default);
+    let mut beyond = extended.iter().map(|mapping| mapping.control);
+    let standard = standards::parse("aws-foundational-security-best-practices/v/1.0.0").unwrap();
+    let rare = beyond.find(|control| {
+        let known = catalog.get(*control);
+        !default.iter().any(|mapping| mapping.control == *control)
+            && !known.retired
+            && known.standards.contains(&standard)
+    });
+    let rare = catalog.get(rare.unwrap()).id.clone();
+    let fake = Fake::new(1);
+    fake.cloud().hubs.get_mut(&(admin(), HOME.to_owned())).unwrap().disabled.insert(rare.clone());
+    let bench = Bench::settled(fake, config()).await;
+    tokio::time::sleep(2 * HOUR).await;
+    assert!(bench.hub(HOME).unwrap().disabled_controls.is_empty());
+    bench.feed.update_config(FeedConfig { controls: BTreeSet::from([rare]), ..config() });
+    bench.until(|bench| bench.hub(HOME).unwrap().disabled_controls.len() == 1).await;
 }
 
 fn per_account() -> FeedConfig {

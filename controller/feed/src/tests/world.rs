@@ -63,6 +63,7 @@ pub(crate) fn config() -> FeedConfig {
         intervals: Intervals::default(),
         get_findings_per_second: 2,
         tags_needed: false,
+        controls: BTreeSet::new(),
         interests: Interests::default(),
     }
 }

@@ -141,6 +141,8 @@ Everything keeps running until Ctrl-C. In another terminal:
 
   export KUBECONFIG={kubeconfig} METRICS={metrics} CONTROL={control}
   alias kubectl={kubectl}
+
+  # docs/walk.md: break a control, waive it for two minutes, see it red again. Or look around:
   kubectl get cprof -w
   kubectl describe awsorg acme
   kubectl explain cprof.spec.targets

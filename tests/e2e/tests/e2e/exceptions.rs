@@ -167,7 +167,20 @@ async fn who_may_not_waive_is_refused_and_what_nobody_needs_is_said() -> Result<
     .await?;
     stand.kubectl(&["delete", "cexc", "nobody", "-n", "team-payments"]).await?;
     control(&stand, &posture, "S3.2", "Failed").await?;
+
+    // Nobody asked for tags of accounts before: they are read because of this one.
+    ensure!(stand.sandbox.calls(0, Some("ListTagsForResource")).await?.iter().all(|call| !of_account(call)));
+    let tagged = json!({"approvedBy": "security-team@example.com",
+                        "targets": {"include": [{"accountNames": ["payments-*"], "accountTags": {"env": "prod"}}]}});
+    stand.plane.apply_yaml(&exception("team-payments/tagged", "S3.2", &account, tagged)).await?;
+    stands(&stand, "team-payments/tagged", "Active", "Active").await?;
+    control(&stand, &posture, "S3.2", "Excepted").await?;
     Ok(())
+}
+
+/// Whether a call of `ListTagsForResource` is about an account, and not about a policy.
+fn of_account(call: &Value) -> bool {
+    call["input"]["ResourceId"].as_str().is_some_and(|id| id.len() == 12)
 }
 
 #[tokio::test]

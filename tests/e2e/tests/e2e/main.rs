@@ -20,3 +20,4 @@ mod reasons;
 mod restart;
 mod status_writers;
 mod targets_shrunk;
+mod walk;

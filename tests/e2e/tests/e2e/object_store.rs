@@ -58,6 +58,19 @@ async fn a_restart_goes_on_from_the_object_and_a_damaged_one_counts_as_none() ->
     let first = object(&s3)?;
     ensure!(first["Metadata"]["soc2-writer-since"].is_string(), "{first}");
 
+    // What is read after it is in the last one, which SIGTERM writes.
+    let account = stand.sandbox.account("payments-prod").await?;
+    stand.sandbox.set_finding(&account, "eu-west-1", "EC2.2", "FAILED").await?;
+    let asked = format!("soc2-operator.dev/requestedAt={}", e2e::objects::at(0));
+    stand.kubectl(&["annotate", "awsorg", "acme", &asked]).await?;
+    let posture = format!("production-{account}");
+    eventually("the finding to be read", || async {
+        let posture = stand.get("apos", &posture).await?;
+        let rows = posture["controls"].as_array().cloned().unwrap_or_default();
+        ensure!(rows.iter().any(|row| row["id"] == "EC2.2" && row["state"] == "Failed"), "{rows:#?}");
+        Ok(())
+    })
+    .await?;
     let options = operator.terminate().await?;
     ensure!(object(&s3)?["ETag"] != first["ETag"], "SIGTERM writes a last checkpoint");
     let last = stand.sandbox.last_call().await?;

@@ -9,16 +9,7 @@ async fn settled(stand: &Stand) -> Result<()> {
     stand.condition("awsorg", "acme", "FindingsComplete", "True", "Complete").await?;
     stand.condition("cprof", "production", "Ready", "True", "Assessed").await?;
     stand.condition("grset", "leave-org", "InSync", "True", "InSync").await?;
-    // The guardrail is in place; the postures say so a moment later.
-    eventually("postures that show the guardrail", || async {
-        let postures = stand.list("apos").await?;
-        let missing = postures.iter().filter(|posture| {
-            posture["guardrails"]["unprotected"].as_array().is_some_and(|unprotected| !unprotected.is_empty())
-        });
-        ensure!(!postures.is_empty() && missing.count() == 0, "some are unprotected yet");
-        Ok(())
-    })
-    .await?;
+    stand.guarded_postures().await?;
     eventually("a checkpoint", || async {
         let entries = std::fs::read_dir(stand.dir.path().join("state")).context("no state folder yet")?;
         ensure!(entries.count() > 0, "no checkpoint yet");

@@ -84,7 +84,11 @@ impl SecurityHub for FakeHub {
     }
 
     async fn control_ids(&self) -> Result<Vec<String>, AwsError> {
-        self.ask("ControlIds", |_| ["S3.1", "S3.5", "IAM.5", "IAM.6"].map(ToOwned::to_owned).to_vec()).await
+        self.ask("ControlIds", |hub| {
+            let some = ["S3.1", "S3.5", "IAM.5", "IAM.6"].map(ToOwned::to_owned);
+            some.into_iter().chain(hub.disabled.iter().cloned()).collect()
+        })
+        .await
     }
 
     async fn findings(&self, query: &FindingsQuery, token: Option<String>) -> Result<FindingsPage, AwsError> {
