@@ -12,7 +12,7 @@ if ! rustup toolchain list 2>/dev/null | grep --quiet '^nightly'; then
   exit 0
 fi
 tools=$PWD/tests/tools
-fuzz=$("$tools/ensure-cargo-fuzz.sh")
+cargo_fuzz=$("$tools/ensure-cargo-fuzz.sh")
 target=${CARGO_TARGET_DIR:-target}
 mkdir -p "$target/fuzz"
 target=$(cd "$target/fuzz" && pwd)
@@ -21,21 +21,32 @@ export RUSTUP_TOOLCHAIN=nightly
 # A profile of the environment would be another build.
 unset CARGO_PROFILE_DEV_INCREMENTAL
 
-if [ $# -eq 0 ]; then mapfile -t targets < <("$fuzz" list); else targets=("$@"); fi
-"$fuzz" build --target-dir "$target/build"
-for name in "${targets[@]}"; do
-  corpus=$target/corpus/$name artifacts=$target/artifacts/$name
+if [ $# -eq 0 ]; then mapfile -t targets < <("$cargo_fuzz" list); else targets=("$@"); fi
+"$cargo_fuzz" build --target-dir "$target/build"
+
+# fuzz NAME: runs one target; its report is printed as a whole.
+fuzz() {
+  local name=$1 corpus=$target/corpus/$1 artifacts=$target/artifacts/$1
   mkdir -p "$corpus" "$artifacts"
-  options=(-max_total_time="$seconds" -timeout=10 -rss_limit_mb=2048 -max_len=65536 -print_final_stats=1)
+  local options=(-max_total_time="$seconds" -timeout=10 -rss_limit_mb=2048 -max_len=65536 -print_final_stats=1)
   if [ -f "fuzz/seeds/$name.dict" ]; then options+=(-dict="fuzz/seeds/$name.dict"); fi
-  printf 'fuzz %s: %s s\n' "$name" "$seconds"
-  log=$artifacts/last-run.log
+  local log=$artifacts/last-run.log
   if ! "$target"/build/*/release/"$name" "$corpus" "fuzz/seeds/$name" "${options[@]}" \
     -artifact_prefix="$artifacts/" >"$log" 2>&1; then
-    tail -n 60 "$log"
-    printf '\nfuzz %s failed. Again: %s FILE, with the file that the lines above name\n' \
-      "$name" "$(ls "$target"/build/*/release/"$name")"
-    exit 1
+    printf '%s\nfuzz %s failed. Again: %s FILE, with the file that the lines above name\n' \
+      "$(tail -n 60 "$log")" "$name" "$(ls "$target"/build/*/release/"$name")"
+    return 1
   fi
-  grep -E '^(stat::number_of_executed_units|stat::new_units_added|stat::peak_rss_mb)' "$log" | sed 's/^/  /'
+  printf 'fuzz %s: %s s\n%s\n' "$name" "$seconds" \
+    "$(grep -E '^(stat::number_of_executed_units|stat::new_units_added|stat::peak_rss_mb)' "$log" | sed 's/^/  /')"
+}
+
+# One target a core.
+pids=() status=0
+for name in "${targets[@]}"; do
+  while [ "$(jobs -rp | wc -l)" -ge "$(nproc)" ]; do wait -n || true; done
+  fuzz "$name" &
+  pids+=("$!")
 done
+for pid in "${pids[@]}"; do wait "$pid" || status=1; done
+exit "$status"
