@@ -145,6 +145,7 @@ impl Assessment {
         for gone in before.values() {
             rollup.remove(&plan, gone);
         }
+        rollup.oldest.settle(accounts.values());
         let parts = Parts::new(&subjects, &judgements.words, plan.manual.start_by, now);
         let shrinking = Shrinking::new(&plan, rollup.active, shrinking.baseline(), acknowledged);
         let overdue_findings = objectives::overdue_findings(&plan, world, &accounts, now);
@@ -186,6 +187,7 @@ impl Assessment {
             self.rollup.add(&self.plan, &new);
             self.accounts.insert(*id, new);
         }
+        self.rollup.oldest.settle(self.accounts.values());
         self.parts = Parts::new(&self.subjects, &self.judgements.words, self.plan.manual.start_by, now);
         self.shrinking = Shrinking::new(&self.plan, self.rollup.active, self.shrinking.baseline(), acknowledged);
         self.overdue_findings = objectives::overdue_findings(&self.plan, world, &self.accounts, now);

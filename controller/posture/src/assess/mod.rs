@@ -44,6 +44,7 @@ mod memory;
 mod message;
 mod metrics;
 mod objectives;
+mod oldest;
 mod owners;
 mod people;
 mod per_account;

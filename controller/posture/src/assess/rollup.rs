@@ -3,6 +3,7 @@
 use soc2_crds::{AccountStates, State};
 
 use super::account::AccountResult;
+use super::oldest::OldestFailures;
 use super::plan::Plan;
 use super::reason::{REASONS, Reason, STATES};
 
@@ -22,6 +23,8 @@ pub(crate) struct Rollup {
     pub(crate) criteria: Vec<[u32; STATES]>,
     /// Accounts by state, for each control of the catalogue.
     pub(crate) controls: Vec<[u32; STATES]>,
+    /// Since when each control fails.
+    pub(crate) oldest: OldestFailures,
     /// Accounts in which a control is unknown because they are new, for each control of the catalogue.
     pub(crate) onboarding_by_control: Vec<u32>,
     /// Checks that are waived inside some of their criteria only.
@@ -60,6 +63,7 @@ impl Rollup {
             reasons: [(0, 0); REASONS],
             criteria: vec![[0; STATES]; plan.criteria.len()],
             controls: vec![[0; STATES]; plan.catalog.0.controls().len()],
+            oldest: OldestFailures::new(plan.catalog.0.controls().len()),
             onboarding_by_control: vec![0; plan.catalog.0.controls().len()],
             waived_inside: 0,
             failing_accounts: 0,
@@ -100,6 +104,10 @@ impl Rollup {
             }
             if let Some(states) = self.controls.get_mut(usize::from(check.control)) {
                 change.apply(&mut states[check.state as usize], 1);
+            }
+            match change {
+                Change::Comes => self.oldest.add(check),
+                Change::Goes => self.oldest.remove(check),
             }
             if check.reason == Reason::Onboarding
                 && let Some(sum) = self.onboarding_by_control.get_mut(usize::from(check.control))

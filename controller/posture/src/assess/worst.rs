@@ -5,8 +5,10 @@ use std::cmp::Reverse;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use soc2_crds::{State, WorstAccount, WorstControl};
 
+use super::account::AccountResult;
 use super::assessment::Assessment;
 use super::message::time;
+use crate::ids::AccountId;
 
 /// Most entries of lists of the worst.
 const WORST: usize = 20;
@@ -25,30 +27,25 @@ impl Assessment {
             id: control.id.clone(),
             severity: control.severity.as_str().to_owned(),
             failed_accounts,
-            oldest: self.oldest_failure(number),
+            oldest: self.rollup.oldest.of(number).and_then(time).map(Time),
         });
         (worst.collect(), u32::try_from(more).unwrap_or(u32::MAX))
-    }
-
-    /// Since when a control fails in the account where it has failed longest.
-    fn oldest_failure(&self, control: u16) -> Option<Time> {
-        let failing = self.accounts.values().filter(|account| account.count(State::Failed) > 0);
-        let checks = failing.filter_map(|account| {
-            let at = account.checks.binary_search_by_key(&control, |check| check.control).ok()?;
-            account.checks.get(at).filter(|check| check.state == State::Failed)
-        });
-        time(checks.map(|check| check.since).min()?).map(Time)
     }
 
     /// The accounts with most failing controls, and how many more fail.
     pub(super) fn worst_accounts(&self) -> (Vec<WorstAccount>, u32) {
         let mut failing: Vec<_> =
             self.accounts.iter().filter(|(_, account)| account.count(State::Failed) > 0).collect();
-        failing.sort_by_key(|(_, account)| {
-            (Reverse(account.count(State::Failed)), Reverse(account.count(State::Unknown)))
-        });
+        let badness = |(id, account): &(&AccountId, &AccountResult)| {
+            (Reverse(account.count(State::Failed)), Reverse(account.count(State::Unknown)), **id)
+        };
         let more = failing.len().saturating_sub(WORST);
-        let worst = failing.into_iter().take(WORST).map(|(id, account)| WorstAccount {
+        if more > 0 {
+            failing.select_nth_unstable_by_key(WORST, badness);
+            failing.truncate(WORST);
+        }
+        failing.sort_by_key(badness);
+        let worst = failing.into_iter().map(|(id, account)| WorstAccount {
             id: id.to_string(),
             name: account.standing.name.to_string(),
             failed: account.count(State::Failed),
