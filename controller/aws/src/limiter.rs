@@ -16,8 +16,9 @@ use crate::rates;
 const SLOWEST: f64 = 0.25;
 /// How long it takes to come back from nothing to the whole rate.
 const RECOVERY: Duration = Duration::from_mins(1);
-/// How late a start may be without moving those after it: timers are that coarse.
-const LATENESS: Duration = Duration::from_millis(5);
+/// How late a start may be without moving those after it, as a part of the interval: timers are coarse, and a busy machine more
+/// so. We take less of AWS's rates than this could use up.
+const LATENESS: u32 = 10;
 
 /// What is limited: AWS counts for each account and Region, each operation on its own.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -107,8 +108,9 @@ impl Lane {
         }
         let now = Instant::now();
         // Counted from when it was due, or being a little late each time would lose some of the rate.
-        let from = next.filter(|due| now.saturating_duration_since(*due) <= LATENESS).unwrap_or(now);
-        *next = Some(from + self.pace().interval(now));
+        let interval = self.pace().interval(now);
+        let in_time = |due: &Instant| now.saturating_duration_since(*due) <= interval / LATENESS;
+        *next = Some(next.filter(in_time).unwrap_or(now) + interval);
         Start { lane: Arc::clone(self), at: now }
     }
 }
@@ -188,6 +190,22 @@ mod tests {
         let used = 199.0 * 500.0 / starts[199] as f64;
         assert!(used >= 0.98, "{used}");
         assert!(used <= 1.001, "{used}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn being_a_little_late_each_time_loses_nothing_of_the_rate() {
+        let limiter = Limiter::default();
+        let lane = limiter.lane(&key("222222222222", "eu-west-1"));
+        let began = Instant::now();
+        lane.start().await;
+        for call in 1..100_u64 {
+            // Who is woken late takes the lane late.
+            tokio::time::sleep_until(began + Duration::from_millis(500 * call + 40)).await;
+            lane.start().await;
+        }
+        let before = Instant::now();
+        lane.start().await;
+        assert_eq!(before.elapsed(), Duration::from_millis(460));
     }
 
     #[tokio::test(start_paused = true)]

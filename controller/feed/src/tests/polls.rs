@@ -43,6 +43,28 @@ async fn late_findings_are_found_as_long_as_they_are_less_than_fifteen_minutes_l
     assert_eq!(bench.wrong(), BTreeSet::new());
 }
 
+/// Requests of an interval in steady state: at most 1 + (updated in it and in the overlap) / 100 for each Region.
+#[tokio::test(start_paused = true)]
+async fn an_interval_costs_a_request_for_each_region_and_one_for_each_hundred_changes() {
+    let fake = Fake::new(5);
+    fake.cloud().fill(200);
+    let bench = Bench::settled(fake, config()).await;
+    tokio::time::sleep(30 * MINUTE).await;
+    for updated in [0, 1, 99, 250, 700] {
+        bench.fake.take_calls("Findings");
+        for row in 0..updated {
+            bench.fake.cloud().change(row, |finding| finding.compliance = Some("WARNING".to_owned()));
+        }
+        tokio::time::sleep(5 * MINUTE).await;
+        let calls = bench.fake.take_calls("Findings");
+        let regions = 2;
+        assert!(calls * 100 <= regions * 100 + updated, "{calls} calls for {updated} changes");
+        assert_eq!(bench.count(Status::Warning), u64::try_from(updated).unwrap());
+        // Out of the overlap.
+        tokio::time::sleep(25 * MINUTE).await;
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn suppressions_come_and_go_although_they_move_nothing() {
     let fake = Fake::new(3);
