@@ -30,6 +30,8 @@ pub struct Assessed {
     pub profile: ComplianceProfile,
     /// Where the profile was written.
     pub origin: Origin,
+    /// Its catalogue.
+    pub catalog: Arc<Catalog>,
     /// What was found; `Err`: somebody has to change the spec.
     pub result: Result<Assessment, SpecError>,
     /// One for each account, in order of their ids.
@@ -41,6 +43,12 @@ impl Assessed {
     #[must_use]
     pub fn name(&self) -> String {
         self.profile.name_any()
+    }
+
+    /// For each control in its scope the criteria that it answers for.
+    #[must_use]
+    pub fn criteria_by_control(&self) -> BTreeMap<String, Vec<String>> {
+        self.result.as_ref().map(Assessment::criteria_by_control).unwrap_or_default()
     }
 
     /// Status of a condition, such as `True`, with its reason and message.
@@ -66,6 +74,8 @@ impl Assessed {
 pub struct Scope<'a> {
     /// The organization; the default where no file has one.
     pub organization: AwsOrganization,
+    /// No file has one.
+    pub assumed: bool,
     /// Its profiles.
     pub profiles: Vec<&'a crate::manifests::Loaded<ComplianceProfile>>,
     /// What else is in the files.
@@ -97,7 +107,8 @@ impl<'a> Scope<'a> {
             let profile = &found.object;
             profile.spec.organization_ref.name == name && (names.is_empty() || names.contains(&profile.name_any()))
         });
-        Ok(Self { organization: object, profiles: profiles.collect(), manifests })
+        let assumed = manifests.organizations.is_empty();
+        Ok(Self { organization: object, assumed, profiles: profiles.collect(), manifests })
     }
 
     /// What any of the profiles wants to know of other products.
@@ -176,7 +187,7 @@ pub fn run(scope: &Scope<'_>, snapshot: &Snapshot, catalog: &Arc<Catalog>, now: 
             acknowledged_targets: None,
         };
         let result = assess(&desired, &snapshot.world, &Memory::default(), now);
-        all.push(objects(profile, found.origin.clone(), result, snapshot, now));
+        all.push(objects(profile, (found.origin.clone(), catalog), result, snapshot, now));
     }
     Ok(all)
 }
@@ -205,7 +216,7 @@ fn protections(
 /// The objects that the operator would write.
 fn objects(
     profile: &ComplianceProfile,
-    origin: Origin,
+    (origin, catalog): (Origin, &Arc<Catalog>),
     result: Result<Assessment, SpecError>,
     snapshot: &Snapshot,
     now: Timestamp,
@@ -223,7 +234,7 @@ fn objects(
     let postures = result.as_ref().map(|assessment| postures(profile, assessment, snapshot)).unwrap_or_default();
     let mut profile = profile.clone();
     profile.status = Some(status);
-    Assessed { profile, origin, result, postures }
+    Assessed { profile, origin, catalog: Arc::clone(catalog), result, postures }
 }
 
 fn conditions(

@@ -54,6 +54,7 @@ impl Layout {
         let peers = format!("http://127.0.0.1:{}", self.slot.etcd_peer_port());
         let mut command = Command::new(self.tools.etcd());
         command
+            .env("GOGC", COLLECT)
             // A test's data need not survive a loss of power, and disks of CI machines are slow.
             .arg("--unsafe-no-fsync")
             .args(["--log-level", "warn"])
@@ -69,6 +70,7 @@ impl Layout {
     pub(crate) fn kube_apiserver(&self) -> Result<Command> {
         let mut command = Command::new(self.tools.kube_apiserver());
         command
+            .env("GOGC", COLLECT)
             .arg(format!("--etcd-servers={}", self.etcd_url()))
             .arg(format!("--secure-port={}", self.slot.apiserver_port()))
             .args(["--bind-address=127.0.0.1", "--advertise-address=127.0.0.1"])
@@ -106,6 +108,10 @@ impl Layout {
         Ok(command)
     }
 }
+
+/// How much garbage Go's collector leaves, in percent of what lives. A server of a test lives for a minute, of which its start takes
+/// most of the work, and half of that would be collecting.
+const COLLECT: &str = "400";
 
 /// `--name=path`, without assuming that a path is text.
 fn flag(name: &str, path: impl AsRef<Path>) -> std::ffi::OsString {

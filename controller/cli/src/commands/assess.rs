@@ -2,8 +2,8 @@
 
 use anyhow::Result;
 
-use super::prepare::{catalog, prepare};
-use super::{Notes, complain, print, print_json};
+use super::prepare::prepare;
+use super::{Notes, print, print_json};
 use crate::args::{AssessArgs, Format};
 use crate::assess::Assessed;
 use crate::exit::Exit;
@@ -17,13 +17,8 @@ pub fn run(args: &AssessArgs, notes: &Notes) -> Result<Exit> {
         Format::Json => print_json(&list::list(all)?)?,
         Format::Yaml => print(&serde_yaml::to_string(&list::list(all)?)?)?,
         Format::Junit => print(&junit::junit(all))?,
-        Format::Sarif => print_json(&sarif::sarif(all, catalog()?))?,
+        Format::Sarif => print_json(&sarif::sarif(all))?,
         Format::Markdown => print(&markdown::markdown(all))?,
-    }
-    for assessed in all {
-        if let Err(error) = &assessed.result {
-            complain(&format!("{}: ComplianceProfile {}: {error}", assessed.origin, assessed.name()));
-        }
     }
     Ok(all.iter().map(Assessed::exit).max().unwrap_or(Exit::Failed).max(prepared.exit))
 }

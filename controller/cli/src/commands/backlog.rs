@@ -6,10 +6,10 @@ use std::fmt::Write as _;
 
 use anyhow::Result;
 use serde_json::json;
-use soc2_catalog::{Catalog, Control, Guardrail};
+use soc2_catalog::{Control, Guardrail};
 use soc2_crds::State;
 
-use super::prepare::{catalog, prepare};
+use super::prepare::prepare;
 use super::{Notes, print, print_json};
 use crate::args::{BacklogArgs, Report};
 use crate::assess::Assessed;
@@ -29,7 +29,7 @@ struct Item<'a> {
 
 pub fn run(args: &BacklogArgs, notes: &Notes) -> Result<Exit> {
     let prepared = prepare(&args.world, &args.manifests, &args.profiles, notes)?;
-    let items = items(&prepared.assessed, catalog()?);
+    let items = items(&prepared.assessed);
     match args.output {
         Report::Table => print(&table(&items))?,
         Report::Json => print_json(&json(&items))?,
@@ -39,13 +39,14 @@ pub fn run(args: &BacklogArgs, notes: &Notes) -> Result<Exit> {
 }
 
 /// Failing controls: the worst first, then what is cheap and interrupts nothing, then what most accounts have.
-fn items<'a>(all: &[Assessed], catalog: &'a Catalog) -> Vec<Item<'a>> {
-    let mut found: BTreeMap<&'a str, Item<'a>> = BTreeMap::new();
+fn items(all: &[Assessed]) -> Vec<Item<'_>> {
+    let mut found: BTreeMap<&str, Item<'_>> = BTreeMap::new();
     // An account under several profiles has the same resources under each.
     let mut counted = BTreeSet::new();
-    for posture in all.iter().flat_map(|assessed| &assessed.postures) {
+    let postures = all.iter().flat_map(|assessed| assessed.postures.iter().map(move |posture| (assessed, posture)));
+    for (assessed, posture) in postures {
         for check in checks(posture).into_iter().filter(|check| check.state == State::Failed) {
-            let Some(facts) = catalog.control_facts(check.control) else { continue };
+            let Some(facts) = assessed.catalog.control_facts(check.control) else { continue };
             let account = &posture.spec.account.id;
             let item = found.entry(&facts.control.id).or_insert_with(|| Item {
                 control: facts.control,
@@ -61,7 +62,7 @@ fn items<'a>(all: &[Assessed], catalog: &'a Catalog) -> Vec<Item<'a>> {
             }
         }
     }
-    let mut items: Vec<Item<'a>> = found.into_values().collect();
+    let mut items: Vec<Item<'_>> = found.into_values().collect();
     items.sort_by_key(|item| {
         let effort = item.control.effort.as_ref().map(|effort| (effort.downtime, effort.cost));
         (item.control.severity, effort.is_none(), effort, Reverse(item.accounts.len()), item.control.id.clone())

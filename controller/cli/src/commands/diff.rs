@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use serde_json::json;
 use soc2_crds::State;
 
-use super::prepare::{catalog, manifests, read_files};
+use super::prepare::{catalog, manifests, read_files, tell};
 use super::{Notes, print, print_json};
 use crate::args::{DiffArgs, Report};
 use crate::assess::{self, Assessed, Scope};
@@ -45,7 +45,7 @@ impl Change {
     }
 }
 
-/// A criterion that is not in the state that it was in.
+/// A criterion, or a condition of a profile, that is not in the state that it was in.
 #[derive(Debug)]
 struct Turned {
     profile: String,
@@ -53,6 +53,21 @@ struct Turned {
     before: String,
     after: String,
 }
+
+impl Turned {
+    /// A condition that is True no more, or a criterion that is worse than it was: people's part may be why, and no check.
+    fn is_worse(&self) -> bool {
+        match (self.before.as_str(), self.after.as_str()) {
+            ("True", after) => after != "True",
+            ("Passed" | "Excepted" | "NotApplicable", after) => matches!(after, "Failed" | "Unknown"),
+            ("Unknown", after) => after == "Failed",
+            _ => false,
+        }
+    }
+}
+
+/// Conditions of a profile that are compared: what they say comes from more than checks.
+const CONDITIONS: [&str; 4] = ["Compliant", "GuardrailsInForce", "DataComplete", "CoverageComplete"];
 
 pub fn run(args: &DiffArgs, notes: &Notes) -> Result<Exit> {
     let (manifests, exit) = manifests(&args.manifests, notes)?;
@@ -67,13 +82,14 @@ pub fn run(args: &DiffArgs, notes: &Notes) -> Result<Exit> {
         assess::run(&scope, &snapshot, catalog()?, moment)
     };
     let (before, after) = (read(&args.before)?, read(&args.after)?);
-    let (changes, turned) = (changes(&before, &after)?, turned(&before, &after));
+    let exit = exit.max(tell(&scope, &after, notes));
+    let (changes, turned) = (changes(&before, &after), turned(&before, &after));
     match args.output {
         Report::Table => print(&table(&changes, &turned))?,
         Report::Json => print_json(&json(&changes, &turned))?,
         Report::Markdown => print(&as_markdown(&changes, &turned))?,
     }
-    let worse = changes.iter().any(Change::is_worse);
+    let worse = changes.iter().any(Change::is_worse) || turned.iter().any(Turned::is_worse);
     Ok(exit.max(if worse { Exit::Failed } else { Exit::Passed }))
 }
 
@@ -93,34 +109,37 @@ fn states(all: &[Assessed]) -> BTreeMap<Key, State> {
     states
 }
 
-fn changes(before: &[Assessed], after: &[Assessed]) -> Result<Vec<Change>> {
+fn changes(before: &[Assessed], after: &[Assessed]) -> Vec<Change> {
     let (old, new) = (states(before), states(after));
-    let catalog = catalog()?;
+    let of_profiles = before.iter().chain(after).map(|assessed| (assessed.name(), assessed.criteria_by_control()));
+    let criteria: BTreeMap<String, BTreeMap<String, Vec<String>>> = of_profiles.collect();
     let keys: BTreeSet<&Key> = old.keys().chain(new.keys()).collect();
     let differing = keys.into_iter().filter(|key| old.get(*key) != new.get(*key));
     let change = |key: &Key| {
         let (profile, account, control) = key.clone();
-        let facts = catalog.control_facts(&control);
-        let mappings = facts.iter().flat_map(|facts| &facts.mappings);
-        let criteria =
-            mappings.filter_map(|mapping| catalog.criteria().get(mapping.criterion)).map(|found| found.id.clone());
+        let criteria = criteria.get(&profile).and_then(|controls| controls.get(&control)).cloned();
         Change {
             profile,
             account,
             control,
-            criteria: criteria.collect(),
+            criteria: criteria.unwrap_or_default(),
             before: old.get(key).copied(),
             after: new.get(key).copied(),
         }
     };
-    Ok(differing.map(change).collect())
+    differing.map(change).collect()
 }
 
 fn turned(before: &[Assessed], after: &[Assessed]) -> Vec<Turned> {
     let states = |all: &[Assessed]| -> BTreeMap<(String, String), String> {
         let of = |assessed: &Assessed| {
             let criteria = assessed.profile.status.iter().flat_map(|status| status.criteria.clone());
-            criteria.map(|found| ((assessed.name(), found.id), word(&found.state))).collect::<Vec<_>>()
+            let criteria = criteria.map(|found| (found.id, word(&found.state)));
+            let conditions = CONDITIONS.iter().filter_map(|kind| {
+                let (status, _, _) = assessed.condition(kind)?;
+                Some(((*kind).to_owned(), status.to_owned()))
+            });
+            criteria.chain(conditions).map(|(id, state)| ((assessed.name(), id), state)).collect::<Vec<_>>()
         };
         all.iter().flat_map(of).collect()
     };
@@ -145,7 +164,7 @@ fn table(changes: &[Change], turned: &[Turned]) -> String {
         return out;
     }
     if !turned.is_empty() {
-        let mut table = Table::new(&["PROFILE", "CRITERION", "BEFORE", "AFTER"]);
+        let mut table = Table::new(&["PROFILE", "CRITERION OR CONDITION", "BEFORE", "AFTER"]);
         for Turned { profile, id, before, after } in turned {
             table.push([profile.as_str().into(), id.as_str().into(), state(before), state(after)]);
         }
@@ -197,7 +216,7 @@ fn as_markdown(changes: &[Change], turned: &[Turned]) -> String {
         out.push_str("Nothing.\n");
     }
     if !turned.is_empty() {
-        out.push_str("| profile | criterion | before | after |\n|---|---|---|---|\n");
+        out.push_str("| profile | criterion or condition | before | after |\n|---|---|---|---|\n");
         for Turned { profile, id, before, after } in turned {
             let _ = writeln!(out, "| {} | {id} | {before} | **{after}** |", text(profile));
         }

@@ -6,7 +6,7 @@ use anyhow::{Context, Result, bail};
 use soc2_catalog::Catalog;
 use soc2_crds::{AccountPosture, State};
 
-use super::prepare::{catalog, prepare};
+use super::prepare::prepare;
 use super::{Notes, print};
 use crate::args::ExplainArgs;
 use crate::assess::Assessed;
@@ -19,11 +19,12 @@ use crate::output::table::style_of;
 pub fn run(args: &ExplainArgs, notes: &Notes) -> Result<Exit> {
     let prepared = prepare(&args.world, &args.manifests, std::slice::from_ref(&args.profile), notes)?;
     let assessed = prepared.assessed.first().context("the profile is suspended")?;
-    if let Err(error) = &assessed.result {
-        bail!("ComplianceProfile {}: {error}", assessed.name());
+    if assessed.result.is_err() {
+        // It was said already.
+        return Ok(prepared.exit);
     }
     let posture = find(assessed, &args.account)?;
-    print(&explain(assessed, posture, &args.subject, catalog()?)?)?;
+    print(&explain(assessed, posture, &args.subject)?)?;
     Ok(prepared.exit)
 }
 
@@ -39,7 +40,8 @@ fn find<'a>(assessed: &'a Assessed, wanted: &str) -> Result<&'a AccountPosture> 
     Ok(first)
 }
 
-fn explain(assessed: &Assessed, posture: &AccountPosture, subject: &str, catalog: &Catalog) -> Result<String> {
+fn explain(assessed: &Assessed, posture: &AccountPosture, subject: &str) -> Result<String> {
+    let catalog = &assessed.catalog;
     let mut out = String::new();
     let account = &posture.spec.account;
     let _ = writeln!(out, "account {} {} ({})", account.id, plain(&account.name), plain(&account.ou_path));
@@ -63,11 +65,8 @@ fn explain(assessed: &Assessed, posture: &AccountPosture, subject: &str, catalog
     let style = style_of(&words);
     let _ = writeln!(out, "{id} {}", facts.criterion.title);
     let _ = writeln!(out, "in the profile as a whole: {style}{words}{style:#}");
-    let mapped = |check: &&Check<'_>| {
-        let of = catalog.control(check.control);
-        check.criteria.contains(id)
-            || check.criteria.is_empty() && facts.mappings.iter().any(|mapping| Some(mapping.control) == of)
-    };
+    let criteria = assessed.criteria_by_control();
+    let mapped = |check: &&Check<'_>| criteria.get(check.control).is_some_and(|criteria| criteria.contains(id));
     let mut of_criterion: Vec<&Check<'_>> = all.iter().filter(mapped).collect();
     of_criterion.sort_by_key(|check| check.state);
     if of_criterion.is_empty() {

@@ -1,5 +1,6 @@
 //! What several commands begin with: manifests, a snapshot, the assessments.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use anyhow::{Context, Result, ensure};
@@ -7,6 +8,7 @@ use jiff::Timestamp;
 use kube::ResourceExt;
 use soc2_catalog::Catalog;
 use soc2_crds::{AwsOrganization, ComplianceProfile, GuardrailSet};
+use soc2_posture::assess::ExceptionVerdict;
 
 use super::{Notes, complain};
 use crate::args;
@@ -68,7 +70,46 @@ pub fn prepare(
         read_files(&world.inputs(), &scope, catalog, now, notes)?
     };
     let assessed = assess::run(&scope, &snapshot, catalog, now)?;
-    Ok(Prepared { assessed, exit })
+    let told = tell(&scope, &assessed, notes);
+    Ok(Prepared { assessed, exit: exit.max(told) })
+}
+
+/// Says which profiles are not assessed, and which exceptions have no effect.
+pub fn tell(scope: &Scope<'_>, all: &[Assessed], notes: &Notes) -> Exit {
+    for found in scope.profiles.iter().filter(|found| found.object.spec.suspend) {
+        notes.say(&format!(
+            "{}: ComplianceProfile {} is suspended: it is not assessed",
+            found.origin,
+            found.object.name_any()
+        ));
+    }
+    let mut exit = Exit::Passed;
+    let mut refused = BTreeMap::new();
+    for assessed in all {
+        match &assessed.result {
+            Ok(assessment) => {
+                for fact in assessment.exceptions() {
+                    if let ExceptionVerdict::Refused { message, .. } = fact.verdict {
+                        refused.insert((fact.namespace, fact.name), message);
+                    }
+                }
+            }
+            Err(error) => {
+                complain(&format!("{}: ComplianceProfile {}: {error}", assessed.origin, assessed.name()));
+                exit = Exit::Unusable;
+            }
+        }
+    }
+    for (found, written) in scope.manifests.exceptions.iter().zip(owners::exceptions(scope.manifests)) {
+        let key = (written.namespace.to_owned(), written.name.to_owned());
+        if let Some(message) = refused.get(&key) {
+            notes.say(&format!(
+                "{}: ComplianceException {}/{} is refused and has no effect: {message}",
+                found.origin, key.0, key.1
+            ));
+        }
+    }
+    exit
 }
 
 /// Reads files.
@@ -81,7 +122,7 @@ pub fn read_files(
 ) -> Result<Snapshot> {
     let purpose = Purpose {
         catalog,
-        organization: Some(&scope.organization.spec),
+        organization: (!scope.assumed).then_some(&scope.organization.spec),
         interests: scope.interests(catalog),
         standards: scope.standards(),
         now,

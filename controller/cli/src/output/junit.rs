@@ -1,4 +1,4 @@
-//! `JUnit` XML: a test suite for each profile, a test case for each account and control.
+//! `JUnit` XML: a test suite for each profile, a test case for each criterion, and for each account and control.
 
 use std::fmt::Write as _;
 
@@ -36,31 +36,68 @@ fn suite(assessed: &Assessed, out: &mut String) {
         .iter()
         .flat_map(|posture| checks(posture).into_iter().map(move |check| (posture, check)))
         .collect();
-    let count = |states: &[State]| cases.iter().filter(|(_, check)| states.contains(&check.state)).count();
+    let whole = whole(assessed);
+    let states = || whole.iter().map(|part| part.state).chain(cases.iter().map(|(_, check)| check.state));
+    let count = |wanted: &[State]| states().filter(|state| wanted.contains(state)).count();
     let _ = writeln!(
         out,
         "  <testsuite name=\"{}\" tests=\"{}\" failures=\"{}\" errors=\"{}\" skipped=\"{}\">",
         xml(&name),
-        cases.len(),
+        states().count(),
         count(&[State::Failed]),
         count(&[State::Unknown]),
         count(&[State::Excepted, State::NotApplicable])
     );
+    for part in &whole {
+        case(&name, part, out);
+    }
     for (posture, check) in &cases {
-        case(&name, posture, check, out);
+        let words = if check.message.is_empty() { check.reason } else { check.message };
+        let (name, case_of) = (check.control, format!("{name}.{}", posture.spec.account.id));
+        let resource = check.resource;
+        case(
+            &case_of,
+            &Part { name, state: check.state, reason: check.reason, words: words.to_owned(), resource },
+            out,
+        );
     }
     out.push_str("  </testsuite>\n");
 }
 
-fn case(profile: &str, posture: &AccountPosture, check: &Check<'_>, out: &mut String) {
-    let account = &posture.spec.account;
-    let _ = write!(
-        out,
-        "    <testcase classname=\"{}\" name=\"{}\"",
-        xml(&format!("{profile}.{}", account.id)),
-        xml(check.control)
-    );
-    let element = match check.state {
+/// What is a test case.
+struct Part<'a> {
+    name: &'a str,
+    state: State,
+    reason: &'a str,
+    words: String,
+    resource: Option<&'a str>,
+}
+
+/// What is said of the profile as a whole: conditions that decide, and each criterion. People's part, missing accounts and
+/// guardrails are not to be seen in any check.
+fn whole(assessed: &Assessed) -> Vec<Part<'_>> {
+    let conditions = ["Compliant", "GuardrailsInForce"].into_iter().filter_map(|name| {
+        let (status, reason, message) = assessed.condition(name)?;
+        let state = match status {
+            "True" => State::Passed,
+            "False" => State::Failed,
+            _ => State::Unknown,
+        };
+        Some(Part { name, state, reason, words: message.to_owned(), resource: None })
+    });
+    let criteria = assessed.profile.status.iter().flat_map(|status| &status.criteria).map(|found| Part {
+        name: &found.id,
+        state: found.state,
+        reason: found.reason.as_deref().unwrap_or("Controls"),
+        words: found.reason.clone().unwrap_or_else(|| "its controls, account by account, are below".to_owned()),
+        resource: None,
+    });
+    conditions.chain(criteria).collect()
+}
+
+fn case(of: &str, part: &Part<'_>, out: &mut String) {
+    let _ = write!(out, "    <testcase classname=\"{}\" name=\"{}\"", xml(of), xml(part.name));
+    let element = match part.state {
         State::Passed => {
             out.push_str("/>\n");
             return;
@@ -69,13 +106,12 @@ fn case(profile: &str, posture: &AccountPosture, check: &Check<'_>, out: &mut St
         State::Unknown => "error",
         State::Excepted | State::NotApplicable => "skipped",
     };
-    let words = if check.message.is_empty() { check.reason } else { check.message };
-    let (reason, message) = (xml(check.reason), xml(words));
+    let (reason, message) = (xml(part.reason), xml(&part.words));
     let _ = if element == "skipped" {
         // A skipped test has no type.
         writeln!(out, "><skipped message=\"{reason}: {message}\"/></testcase>")
     } else {
-        let resource = check.resource.map(xml).unwrap_or_default();
+        let resource = part.resource.map(xml).unwrap_or_default();
         writeln!(out, "><{element} type=\"{reason}\" message=\"{message}\">{resource}</{element}></testcase>")
     };
 }

@@ -63,7 +63,7 @@ fn failing(assessed: &Assessed, out: &mut String) {
     for posture in &assessed.postures {
         let account = &posture.spec.account;
         for check in checks(posture).into_iter().filter(|check| check.state == State::Failed) {
-            let resource = check.resource.map(|arn| format!("`{}`", arn.replace('`', "'"))).unwrap_or_default();
+            let resource = check.resource.map(text).unwrap_or_default();
             lines.push(format!(
                 "| {} | {} {} | {} | {resource} |",
                 text(check.control),

@@ -1,9 +1,11 @@
-//! SARIF 2.1.0, for code scanning: a rule for each control, a result for each account and control that does not pass.
+//! SARIF 2.1.0, for code scanning: a rule for each control, a result for each account and control that does not pass, and for
+//! each profile that is not compliant.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 
 use serde_json::{Value, json};
-use soc2_catalog::{Catalog, Control, Severity};
+use soc2_catalog::{Control, Severity};
 use soc2_crds::{AccountPosture, State};
 
 use super::checks::{Check, checks};
@@ -11,14 +13,20 @@ use crate::assess::Assessed;
 
 /// The whole log.
 #[must_use]
-pub fn sarif(all: &[Assessed], catalog: &Catalog) -> Value {
+pub fn sarif(all: &[Assessed]) -> Value {
     let mut rules: BTreeMap<String, Value> = BTreeMap::new();
     let mut results = Vec::new();
     for assessed in all {
+        if let Some(of_profile) = profile(assessed) {
+            rules.entry(PROFILE.to_owned()).or_insert_with(|| {
+                json!({"id": PROFILE, "shortDescription": {"text": "The profile is compliant"}, "properties": {"tags": ["soc2"]}})
+            });
+            results.push(of_profile);
+        }
         for posture in &assessed.postures {
             for check in checks(posture) {
                 if matches!(check.state, State::Failed | State::Unknown | State::Excepted) {
-                    let control = catalog.control(check.control).map(|ix| catalog.get(ix));
+                    let control = assessed.catalog.control(check.control).map(|ix| assessed.catalog.get(ix));
                     rules.entry(check.control.to_owned()).or_insert_with(|| rule(check.control, control));
                     results.push(result(assessed, posture, &check, control));
                 }
@@ -37,6 +45,47 @@ pub fn sarif(all: &[Assessed], catalog: &Catalog) -> Value {
             "results": results,
         }],
     })
+}
+
+/// Rule of results that are about a profile as a whole.
+const PROFILE: &str = "Compliant";
+
+/// That a profile is not compliant, or cannot be assessed: people's part, missing accounts and guardrails are not to be seen in
+/// any check.
+fn profile(assessed: &Assessed) -> Option<Value> {
+    let (status, reason, message) = match &assessed.result {
+        Ok(_) => assessed.condition("Compliant").filter(|(status, _, _)| *status != "True")?,
+        Err(_) => assessed.condition("Stalled")?,
+    };
+    let known = assessed.result.is_err() || status == "False";
+    Some(json!({
+        "ruleId": PROFILE,
+        "kind": if known { "fail" } else { "open" },
+        "level": if known { "error" } else { "none" },
+        "message": {"text": format!("ComplianceProfile {}: {reason}: {message}", assessed.name())},
+        "locations": [{"physicalLocation": place(assessed)}],
+        "partialFingerprints": {"profileAccountControl/v1": assessed.name()},
+        "properties": {"profile": assessed.name(), "reason": reason},
+    }))
+}
+
+/// Code scanning wants a file: the one that asks for the control.
+fn place(assessed: &Assessed) -> Value {
+    json!({"artifactLocation": {"uri": uri(&assessed.origin.file)}, "region": {"startLine": assessed.origin.line}})
+}
+
+/// A path as a URI reference (RFC 3986).
+fn uri(path: &str) -> String {
+    let mut out = String::from(if path.starts_with('/') { "file://" } else { "" });
+    for byte in path.bytes() {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' | b'/' => out.push(char::from(byte)),
+            _ => {
+                let _ = write!(out, "%{byte:02X}");
+            }
+        }
+    }
+    out
 }
 
 fn rule(id: &str, control: Option<&Control>) -> Value {
@@ -78,8 +127,7 @@ fn result(assessed: &Assessed, posture: &AccountPosture, check: &Check<'_>, cont
         "ruleId": check.control,
         "message": {"text": text},
         "locations": [{
-            // Code scanning wants a file: the one that asks for the control.
-            "physicalLocation": {"artifactLocation": {"uri": assessed.origin.file}, "region": {"startLine": assessed.origin.line}},
+            "physicalLocation": place(assessed),
             "logicalLocations": logical,
         }],
         "partialFingerprints": {"profileAccountControl/v1": format!("{}/{}/{}", assessed.name(), account.id, check.control)},

@@ -68,8 +68,9 @@ impl Batch {
 /// Whether a file holds findings, by its name.
 #[must_use]
 pub fn is_findings(path: &Path) -> bool {
-    let is =
-        |path: &Path, known: &[&str]| path.extension().is_some_and(|found| known.iter().any(|known| found == *known));
+    let is = |path: &Path, known: &[&str]| {
+        path.extension().is_some_and(|found| known.iter().any(|known| found.eq_ignore_ascii_case(known)))
+    };
     let plain = if is(path, &["gz", "zst"]) { path.with_extension("") } else { path.to_owned() };
     is(&plain, &["jsonl", "ndjson", "json"])
 }
@@ -95,6 +96,27 @@ pub fn read(path: &Path, batch: &mut Batch, progress: &Progress) -> Result<Optio
     first.extend(unattributable.iter().take(10).map(|message| (*message).clone()));
     let count = summary.problems + unattributable.len() as u64;
     Ok((count > 0).then_some(Damage { file: name, first, count, unreadable: summary.unreadable > 0 }))
+}
+
+/// What is in the folder of findings of a snapshot and is no file of findings: what it holds would be missing, and nobody would
+/// know. Hidden files are nobody's findings.
+///
+/// # Errors
+/// When the folder cannot be read.
+pub fn strangers(folder: &Path) -> Result<Vec<Damage>> {
+    let entries = std::fs::read_dir(folder).with_context(|| folder.display().to_string())?;
+    let paths: BTreeSet<PathBuf> = entries.map(|entry| entry.map(|entry| entry.path())).collect::<Result<_, _>>()?;
+    let hidden = |path: &PathBuf| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.'));
+    let strange = paths.into_iter().filter(|path| !(hidden(path) || path.is_file() && is_findings(path)));
+    let words = "is no file of findings: their names end with .jsonl, .ndjson or .json, which .gz or .zst may follow";
+    Ok(strange
+        .map(|path| Damage {
+            file: path.display().to_string(),
+            first: vec![words.to_owned()],
+            count: 1,
+            unreadable: true,
+        })
+        .collect())
 }
 
 /// The files of findings in a folder, in order of their names.

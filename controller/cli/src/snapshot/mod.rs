@@ -89,7 +89,7 @@ pub fn read(inputs: &Inputs, purpose: &Purpose<'_>, progress: &Progress) -> Resu
     let mut index = FindingIndex::new(purpose.catalog);
     index.set_interests(&purpose.interests);
     let mut batch = Batch::new(&index);
-    let mut damage = Vec::new();
+    let mut damage = files.strangers.clone();
     for path in &files.findings {
         damage.extend(findings::read(path, &mut batch, progress)?);
     }
@@ -110,7 +110,9 @@ pub fn read(inputs: &Inputs, purpose: &Purpose<'_>, progress: &Progress) -> Resu
         (None, None) => (aws_cli::of_findings(&index, read_at)?, None),
     };
     let mut sources = match &described {
-        Some(file) => file.sources(purpose.catalog, &organization, purpose.organization),
+        Some(file) => file
+            .sources(purpose.catalog, &organization, purpose.organization)
+            .with_context(|| files.sources.iter().map(|path| path.display().to_string()).collect::<String>())?,
         // A snapshot without sources says nothing about its findings.
         None if files.organization.is_some() => Sources::default(),
         None => aws_cli::sources(&index, &purpose.standards, inputs.complete, read_at),
@@ -158,6 +160,8 @@ struct Files {
     accounts: Option<PathBuf>,
     sources: Option<PathBuf>,
     findings: Vec<PathBuf>,
+    /// What is among them and cannot be read as findings.
+    strangers: Vec<Damage>,
 }
 
 impl Files {
@@ -178,8 +182,15 @@ impl Files {
         let below = folder.join("findings");
         if below.is_dir() {
             files.findings.extend(findings::files(&below)?);
+            files.strangers = findings::strangers(&below)?;
         }
         if files.organization.is_none() {
+            if files.sources.is_some() || below.is_dir() {
+                bail!(
+                    "--snapshot {}: organization.json is missing: a snapshot without it is not whole; take it again (files of the AWS CLI go into a folder of their own)",
+                    folder.display()
+                );
+            }
             files.look_into(folder)?;
         }
         if files.organization.is_none() && files.accounts.is_none() && files.findings.is_empty() {

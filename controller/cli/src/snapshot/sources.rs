@@ -2,10 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use anyhow::{Context as _, Result, bail};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use soc2_catalog::{Catalog, Matcher, standards};
-use soc2_crds::{AwsOrganizationSpec, FindingProduct, FindingSeverity};
+use soc2_crds::AwsOrganizationSpec;
 use soc2_posture::ids::{AccountId, Region};
 use soc2_posture::interest::Interest;
 use soc2_posture::organization::Organization;
@@ -57,12 +58,17 @@ struct Entry {
     message: Option<String>,
 }
 
-/// Findings of other products that are all there.
-#[derive(Debug, Serialize, Deserialize)]
-#[serde(rename_all = "PascalCase")]
+/// Findings of other products that are all there: of a `Product` those that are open, of a `Severity` and worse, or those that a
+/// control of an organization's own is about (`Matching`).
+#[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
 struct OtherProducts {
-    #[serde(flatten)]
-    read: OfProducts,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    product: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    severity: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    matching: Option<Globs>,
     /// When their reading began; absent: with the rest.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     complete_at: Option<Timestamp>,
@@ -71,21 +77,9 @@ struct OtherProducts {
     missing_account_ids: BTreeSet<AccountId>,
 }
 
-/// Which of them.
-#[derive(Debug, Serialize, Deserialize)]
-#[serde(untagged)]
-enum OfProducts {
-    /// Those of a product that are open, of this severity and worse.
-    #[serde(rename_all = "PascalCase")]
-    Open { product: FindingProduct, severity: FindingSeverity },
-    /// Those that a control of an organization's own is about: globs over their ASFF.
-    #[serde(rename_all = "PascalCase")]
-    Matching { matching: Globs },
-}
-
 /// What findings have in their ASFF, as globs.
 #[derive(Debug, Serialize, Deserialize)]
-#[serde(rename_all = "PascalCase")]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
 struct Globs {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     generator_id: Option<String>,
@@ -98,28 +92,48 @@ struct Globs {
 
 impl OtherProducts {
     fn new(reading: &SignalReading) -> Self {
-        let read = match reading.interest.clone() {
-            Interest::Open(product, severity) => OfProducts::Open { product, severity },
-            Interest::Matching(Matcher { generator_id, product, kind }) => {
-                OfProducts::Matching { matching: Globs { generator_id, product, types: kind } }
+        let (complete_at, missing_account_ids) = (Some(reading.complete_at), reading.missing.clone());
+        let base = Self { complete_at, missing_account_ids, ..Self::default() };
+        match reading.interest.clone() {
+            Interest::Open(product, severity) => {
+                Self { product: Some(format!("{product:?}")), severity: Some(format!("{severity:?}")), ..base }
             }
-        };
-        let missing_account_ids = reading.missing.clone();
-        Self { read, complete_at: Some(reading.complete_at), missing_account_ids }
+            Interest::Matching(Matcher { generator_id, product, kind }) => {
+                Self { matching: Some(Globs { generator_id, product, types: kind }), ..base }
+            }
+        }
     }
 
-    fn reading(&self, taken_at: Timestamp) -> SignalReading {
-        let interest = match &self.read {
-            OfProducts::Open { product, severity } => Interest::Open(*product, *severity),
-            OfProducts::Matching { matching: Globs { generator_id, product, types } } => Interest::Matching(Matcher {
+    fn reading(&self, taken_at: Timestamp) -> Result<SignalReading> {
+        let interest = match (&self.product, &self.severity, &self.matching) {
+            (Some(product), Some(severity), None) => Interest::Open(
+                named(product)
+                    .context("Product: is GuardDuty, Inspector, Macie or SecurityHub; others are found by Matching")?,
+                named(severity).context("Severity: is Critical, High, Medium or Low")?,
+            ),
+            (None, None, Some(Globs { generator_id, product, types })) => Interest::Matching(Matcher {
                 generator_id: generator_id.clone(),
                 product: product.clone(),
                 kind: types.clone(),
             }),
+            _ => bail!("has either Product and Severity, or Matching"),
         };
         let complete_at = self.complete_at.unwrap_or(taken_at);
-        SignalReading { interest, complete_at, missing: self.missing_account_ids.clone() }
+        Ok(SignalReading { interest, complete_at, missing: self.missing_account_ids.clone() })
     }
+}
+
+/// A value by its name in manifests.
+fn named<T: serde::de::DeserializeOwned>(name: &str) -> Result<T> {
+    Ok(serde_json::from_value(serde_json::Value::from(name))?)
+}
+
+/// Whether the organization reads what an entry is of, by this Region.
+fn reads(spec: &AwsOrganizationSpec, read_through: &str, entry: &Entry) -> bool {
+    spec.security_hub.iter().filter(|source| source.name == entry.name).any(|source| {
+        let mut regions = source.home_region.iter().chain(source.regions.iter().flatten());
+        regions.any(|region| region == read_through || *region == entry.region)
+    })
 }
 
 impl SourcesFile {
@@ -135,11 +149,18 @@ impl SourcesFile {
         catalog: &Catalog,
         organization: &Organization,
         wanted: Option<&AwsOrganizationSpec>,
-    ) -> Sources {
-        let mut regions = Vec::new();
-        for entry in &self.security_hub {
+    ) -> Result<Sources> {
+        let mut regions: Vec<HubRegion> = wanted.map(|spec| self.absent(spec)).unwrap_or_default();
+        let declared =
+            |entry: &&Entry| wanted.is_none_or(|spec| spec.security_hub.iter().any(|source| source.name == entry.name));
+        for (at, entry) in self.security_hub.iter().enumerate().filter(|(_, entry)| declared(entry)) {
             let serves = self.serves(entry, organization, wanted);
             let hub = entry.hub(catalog, self.taken_at, self.read_through(entry), serves);
+            let mut hub = hub.with_context(|| format!("SecurityHub[{at}]"))?;
+            if wanted.is_some_and(|spec| !reads(spec, &self.read_through(entry), entry)) {
+                hub.error = Some(HubError::NotRead(format!("the AwsOrganization reads no {} there", entry.name)));
+                (hub.members, hub.swept, hub.signals) = (BTreeSet::new(), BTreeSet::new(), Vec::new());
+            }
             let alone = |region: &&Region| !self.has(&entry.name, region, entry.account_id);
             let linked = entry.linked_regions.iter().filter(alone);
             regions.extend(linked.map(|region| HubRegion { region: region.clone(), ..hub.clone() }));
@@ -148,7 +169,36 @@ impl SourcesFile {
         regions.sort_by(|one, other| {
             (&one.source, &one.region, one.account).cmp(&(&other.source, &other.region, other.account))
         });
-        Sources { regions, unattributed: BTreeMap::new() }
+        Ok(Sources { regions, unattributed: BTreeMap::new() })
+    }
+
+    /// What the organization reads and the file does not speak of.
+    fn absent(&self, spec: &AwsOrganizationSpec) -> Vec<HubRegion> {
+        let mut absent = Vec::new();
+        for source in &spec.security_hub {
+            for region in source.home_region.iter().chain(source.regions.iter().flatten()) {
+                if self.security_hub.iter().any(|entry| entry.name == source.name && entry.region == *region) {
+                    continue;
+                }
+                let words = "the snapshot has nothing of it: take it again with these manifests";
+                absent.push(HubRegion {
+                    source: source.name.clone(),
+                    region: region.clone(),
+                    read_through: region.clone(),
+                    error: Some(HubError::NotRead(words.to_owned())),
+                    account: None,
+                    consolidated: true,
+                    members: BTreeSet::new(),
+                    standards: BTreeSet::new(),
+                    disabled_controls: BTreeSet::new(),
+                    serves: None,
+                    swept: BTreeSet::new(),
+                    complete_at: None,
+                    signals: Vec::new(),
+                });
+            }
+        }
+        absent
     }
 
     fn has(&self, name: &str, region: &str, account: Option<AccountId>) -> bool {
@@ -188,7 +238,7 @@ impl Entry {
         taken_at: Timestamp,
         read_through: Region,
         serves: Option<BTreeSet<AccountId>>,
-    ) -> HubRegion {
+    ) -> Result<HubRegion> {
         let message = || self.message.clone().unwrap_or_else(|| "the reading was denied".to_owned());
         let error = match self.error.as_deref() {
             None => None,
@@ -208,10 +258,10 @@ impl Entry {
             disabled.extend(catalog.control(id));
         }
         let signals = match error {
-            None => self.other_products.iter().map(|read| read.reading(taken_at)).collect(),
+            None => self.readings(taken_at)?,
             Some(_) => Vec::new(),
         };
-        HubRegion {
+        Ok(HubRegion {
             source: self.name.clone(),
             region: self.region.clone(),
             read_through,
@@ -225,7 +275,14 @@ impl Entry {
             swept,
             complete_at: self.complete.then_some(taken_at),
             signals,
-        }
+        })
+    }
+
+    fn readings(&self, taken_at: Timestamp) -> Result<Vec<SignalReading>> {
+        let reading = |(at, read): (usize, &OtherProducts)| {
+            read.reading(taken_at).with_context(|| format!("OtherProducts[{at}]"))
+        };
+        self.other_products.iter().enumerate().map(reading).collect()
     }
 }
 

@@ -4,6 +4,7 @@
 
 mod bad_input;
 mod commands;
+mod false_green;
 mod formats;
 mod manifests;
 mod owners;

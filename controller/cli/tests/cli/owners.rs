@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::{NOW, Run, copy, data, soc2ctl_in, state};
 
 /// The manifests of the tests' data, with more.
-fn manifests(folder: &Path, more: &[Value]) {
+pub fn manifests(folder: &Path, more: &[Value]) {
     let below = folder.join("manifests");
     fs::create_dir(&below).unwrap();
     for file in ["organization.yaml", "profiles.yaml"] {
@@ -19,12 +19,12 @@ fn manifests(folder: &Path, more: &[Value]) {
     }
 }
 
-fn object(kind: &str, metadata: &Value, spec: &Value) -> Value {
+pub fn object(kind: &str, metadata: &Value, spec: &Value) -> Value {
     json!({"apiVersion": "soc2-operator.dev/v1alpha1", "kind": kind, "metadata": metadata, "spec": spec})
 }
 
 /// An exception for S3.2 in the account in which it fails.
-fn exception(namespace: &str, starts_at: &str) -> Value {
+pub fn exception(namespace: &str, starts_at: &str) -> Value {
     object(
         "ComplianceException",
         &json!({"name": "known", "namespace": namespace}),
@@ -117,7 +117,7 @@ fn what_the_operator_would_refuse_is_not_valid() {
 }
 
 /// A finding of another product in the account of `quiet`.
-fn finding(product: &str, more: &Value) -> String {
+pub fn finding(product: &str, more: &Value) -> String {
     let mut finding = json!({
         "SchemaVersion": "2018-10-08", "Id": format!("arn:aws:x:eu-west-1:222222222222:{product}/{more}"),
         "ProductArn": format!("arn:aws:securityhub:eu-west-1::product/{product}"), "Region": "eu-west-1",
@@ -131,7 +131,7 @@ fn finding(product: &str, more: &Value) -> String {
 }
 
 /// The snapshot, with findings and with what it says of other products.
-fn with_others(findings: &str, complete: &Value) -> tempfile::TempDir {
+pub fn with_others(findings: &str, complete: &Value) -> tempfile::TempDir {
     let folder = copy();
     let path = folder.path().join("findings/eu-west-1.jsonl");
     fs::write(&path, fs::read_to_string(&path).unwrap() + findings).unwrap();

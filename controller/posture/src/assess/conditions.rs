@@ -198,7 +198,7 @@ impl Assessment {
         let people = match (elsewhere, due) {
             (true, _) => "; manual parts are tracked elsewhere".to_owned(),
             (false, 0) => String::new(),
-            (false, due) => format!("; {} {} to be attested soon", counted(due, "activity"), verb(due, "has", "have")),
+            (false, due) => format!("; {due} {} to be attested soon", verb(due, "activity has", "activities have")),
         };
         let (accounts, checks) = (counted(self.rollup.active.into(), "account"), counted(passed, "check"));
         let (pass, tail) = (verb(passed, "passes", "pass"), format!("{excepted} waived, {disabled} disabled{people}"));

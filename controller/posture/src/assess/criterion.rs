@@ -1,6 +1,6 @@
 //! The two halves of a criterion, what they come to together, and what people answer for.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use soc2_catalog::{Automation, ControlIx};
@@ -81,6 +81,20 @@ impl Assessment {
         let people = positions.filter(|(position, controls)| self.needs_people(*position, controls));
         let people = people.fold(0, |set, (position, _)| set | 1 << position);
         Answers { controls, people }
+    }
+
+    /// For each control in scope of any account the criteria of the profile that it answers for, in the catalogue's order.
+    #[must_use]
+    pub fn criteria_by_control(&self) -> BTreeMap<String, Vec<String>> {
+        let catalog = &self.plan.catalog.0;
+        let mut found: BTreeMap<String, Vec<String>> = BTreeMap::new();
+        for (at, controls) in self.plan.criteria.iter().zip(self.answers().controls) {
+            let Some(criterion) = catalog.criteria().get(*at) else { continue };
+            for control in controls {
+                found.entry(catalog.get(control).id.clone()).or_default().push(criterion.id.clone());
+            }
+        }
+        found
     }
 
     /// How each criterion of the profile stands, in the catalogue's order.

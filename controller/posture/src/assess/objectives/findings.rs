@@ -48,6 +48,8 @@ pub(crate) enum Unread {
     Accounts(u64, RegionSet),
     /// The newest complete reading began too long ago.
     Stale(Timestamp),
+    /// It is dated in the future, so that nobody knows how old it is.
+    Future(Timestamp),
 }
 
 /// What is known of the findings that an objective asks for.
@@ -129,6 +131,9 @@ impl Search<'_> {
             return Err(Unread::Accounts(missing, regions));
         }
         if let Some(began) = self.plan.read(self.world).oldest(&interests, read.into_iter()) {
+            if seconds(began) > seconds(self.now) + AHEAD {
+                return Err(Unread::Future(began));
+            }
             let limit = SignedDuration::try_from(self.plan.freshness).unwrap_or(SignedDuration::MAX);
             let until = began.checked_add(limit).unwrap_or(Timestamp::MAX);
             if self.now > until {

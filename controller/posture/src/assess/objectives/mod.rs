@@ -134,6 +134,9 @@ impl Assessment {
                 "findings of these products were last completely read at {since}, longer ago than {}",
                 self.plan.freshness_text
             )),
+            Some(Err(Unread::Future(since))) => {
+                Err(format!("the reading of findings of these products is dated {since}, in the future"))
+            }
             None => Err("findings of these products are not completely read".to_owned()),
         }
     }
