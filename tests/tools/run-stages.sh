@@ -49,7 +49,7 @@ stage_fuzz() {
 stage_e2e() {
   use_venv
   # These tests mostly wait for other processes: more of them than cores.
-  export RUST_TEST_THREADS=${RUST_TEST_THREADS:-4}
+  export RUST_TEST_THREADS=${RUST_TEST_THREADS:-5}
   run_integration tests/*/tests
 }
 
