@@ -34,5 +34,5 @@ pub use error::{AwsError, ErrorClass};
 pub use metrics::AwsMetrics;
 pub use sdk::SdkAws;
 pub use settings::Settings;
-pub use state::{FolderStore, StateStore};
+pub use state::{Draft, FolderStore, Saved, StateStore};
 pub use traits::*;

@@ -1,5 +1,6 @@
 //! AWS, read once with the operator's own reader.
 
+use std::io::{self, Write};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -7,7 +8,7 @@ use anyhow::{Context, Result, bail};
 use async_trait::async_trait;
 use jiff::Timestamp;
 use prometheus_client::registry::Registry;
-use soc2_aws::{Aws, AwsMetrics, ErrorClass, SdkAws, Settings, StateStore};
+use soc2_aws::{Aws, AwsMetrics, Draft, ErrorClass, Saved, SdkAws, Settings, StateStore};
 use soc2_catalog::Catalog;
 use soc2_crds::{AwsOrganization, ComplianceProfile, GuardrailSet};
 use soc2_feed::{Feed, FeedFacts, Parts, SystemClock, WorldHandle, feed_config};
@@ -121,11 +122,28 @@ struct Nothing;
 
 #[async_trait]
 impl StateStore for Nothing {
-    async fn load(&self, _: &str) -> std::io::Result<Option<Vec<u8>>> {
+    async fn load(&self, _: &str) -> io::Result<Option<Box<dyn Saved>>> {
         Ok(None)
     }
 
-    async fn save(&self, _: &str, _: Vec<u8>) -> std::io::Result<()> {
+    async fn draft(&self, _: &str) -> io::Result<Box<dyn Draft>> {
+        Ok(Box::new(Self))
+    }
+}
+
+impl Write for Nothing {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl Draft for Nothing {
+    async fn keep(self: Box<Self>) -> io::Result<()> {
         Ok(())
     }
 }

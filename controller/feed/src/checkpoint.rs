@@ -4,7 +4,7 @@
 //! "SOC2FEED" | version u32 | length of the state u64 | state, JSON | findings, as the index saves them | SHA-256 of all before
 //! ```
 
-use std::io::{self, Read as _};
+use std::io::{self, BufReader, Read, Seek, SeekFrom, Write};
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -20,8 +20,8 @@ const MAGIC: &[u8; 8] = b"SOC2FEED";
 /// Of the form of the state; the index has its own.
 const VERSION: u32 = 2;
 /// Magic, version, length.
-const HEADER: usize = 8 + 4 + 8;
-const CHECKSUM: usize = 32;
+const HEADER: u64 = 8 + 4 + 8;
+const CHECKSUM: u64 = 32;
 
 /// Everything but the findings.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -46,7 +46,7 @@ pub(crate) struct Checkpoint {
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Refusal {
     #[error("it is cut off: {0} bytes")]
-    Truncated(usize),
+    Truncated(u64),
     #[error("it is no checkpoint of this program")]
     Foreign,
     #[error("its checksum is wrong: it was damaged or written halfway")]
@@ -63,54 +63,89 @@ pub(crate) enum Refusal {
     Index(#[from] LoadError),
 }
 
-/// Writes all but the checksum. To be called while the world is locked for reading: it only copies.
-pub(crate) fn encode(state: &State, index: &FindingIndex) -> io::Result<Vec<u8>> {
+/// Writes a checkpoint, piece by piece. To be called while the world is locked for reading: it only copies.
+pub(crate) fn encode(state: &State, index: &FindingIndex, out: &mut dyn Write) -> io::Result<()> {
     let json = serde_json::to_vec(state)?;
-    let mut bytes = Vec::with_capacity(HEADER + json.len() + index.memory_bytes() + CHECKSUM);
-    bytes.extend_from_slice(MAGIC);
-    bytes.extend_from_slice(&VERSION.to_le_bytes());
-    bytes.extend_from_slice(&(json.len() as u64).to_le_bytes());
-    bytes.extend_from_slice(&json);
-    index.save(&mut bytes)?;
-    Ok(bytes)
+    let mut body = Hashed { inner: &mut *out, hash: Sha256::new() };
+    body.write_all(MAGIC)?;
+    body.write_all(&VERSION.to_le_bytes())?;
+    body.write_all(&(json.len() as u64).to_le_bytes())?;
+    body.write_all(&json)?;
+    index.save(&mut body)?;
+    let checksum = body.hash.finalize();
+    out.write_all(&checksum)?;
+    out.flush()
 }
 
-/// Adds the checksum.
-pub(crate) fn seal(mut bytes: Vec<u8>) -> Vec<u8> {
-    let checksum = Sha256::digest(&bytes);
-    bytes.extend_from_slice(&checksum);
-    bytes
+/// What is written, and its hash.
+struct Hashed<'a> {
+    inner: &'a mut dyn Write,
+    hash: Sha256,
 }
 
-/// Reads a checkpoint of the `AwsOrganization` of this name.
-pub(crate) fn decode(bytes: &[u8], name: &str, catalog: &Arc<Catalog>) -> Result<Checkpoint, Refusal> {
-    let truncated = || Refusal::Truncated(bytes.len());
-    let (body, checksum) = bytes.split_last_chunk::<CHECKSUM>().ok_or_else(truncated)?;
-    let (magic, rest) = body.split_first_chunk::<8>().ok_or_else(truncated)?;
-    if magic != MAGIC {
-        return Err(Refusal::Foreign);
+impl Write for Hashed<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let written = self.inner.write(bytes)?;
+        self.hash.update(bytes.get(..written).unwrap_or_default());
+        Ok(written)
     }
-    if Sha256::digest(body).as_slice() != checksum {
-        return Err(Refusal::Checksum);
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.inner.flush()
     }
-    let (version, rest) = rest.split_first_chunk::<4>().ok_or_else(truncated)?;
-    let version = u32::from_le_bytes(*version);
+}
+
+/// Reads a checkpoint of the `AwsOrganization` of this name: once for its checksum, and only then for what it says.
+pub(crate) fn decode(input: &mut (impl Read + Seek), name: &str, catalog: &Arc<Catalog>) -> Result<Checkpoint, Refusal> {
+    let size = input.seek(SeekFrom::End(0)).map_err(LoadError::from)?;
+    let body = size.checked_sub(CHECKSUM).ok_or(Refusal::Truncated(size))?;
+    verify(input, body)?;
+    input.rewind().map_err(LoadError::from)?;
+    let mut input = BufReader::new(input.take(body));
+    array::<8>(&mut input, size)?;
+    let version = u32::from_le_bytes(array(&mut input, size)?);
     if version != VERSION {
         return Err(Refusal::Version(version));
     }
-    let (length, rest) = rest.split_first_chunk::<8>().ok_or_else(truncated)?;
-    let length = usize::try_from(u64::from_le_bytes(*length)).map_err(|_| truncated())?;
-    let (json, mut findings) = rest.split_at_checked(length).ok_or_else(truncated)?;
-    let state: State = serde_json::from_slice(json)?;
+    let length = u64::from_le_bytes(array(&mut input, size)?);
+    if body.checked_sub(HEADER).is_none_or(|rest| rest < length) {
+        return Err(Refusal::Truncated(size));
+    }
+    let mut json = Vec::new();
+    input.by_ref().take(length).read_to_end(&mut json).map_err(LoadError::from)?;
+    let state: State = serde_json::from_slice(&json)?;
     if state.name != name {
         return Err(Refusal::Name(state.name));
     }
-    let index = FindingIndex::load(catalog, &mut findings)?;
-    let mut rest = [0];
-    if findings.read(&mut rest).map_err(LoadError::from)? != 0 {
+    let index = FindingIndex::load(catalog, &mut input)?;
+    if input.read(&mut [0]).map_err(LoadError::from)? != 0 {
         return Err(Refusal::Foreign);
     }
     Ok(Checkpoint { state, index })
+}
+
+/// Whether it is a checkpoint, and whole.
+fn verify(input: &mut (impl Read + Seek), body: u64) -> Result<(), Refusal> {
+    input.rewind().map_err(LoadError::from)?;
+    if array::<8>(input, body + CHECKSUM)? != *MAGIC {
+        return Err(Refusal::Foreign);
+    }
+    input.rewind().map_err(LoadError::from)?;
+    let mut hash = Sha256::new();
+    io::copy(&mut BufReader::with_capacity(1 << 16, input.by_ref().take(body)), &mut hash).map_err(LoadError::from)?;
+    // The reader above may have read ahead, but not beyond the body.
+    let checksum: [u8; 32] = array(input, body + CHECKSUM)?;
+    if hash.finalize().as_slice() == checksum { Ok(()) } else { Err(Refusal::Checksum) }
+}
+
+/// So many bytes of a checkpoint of this size.
+fn array<const N: usize>(input: &mut impl Read, size: u64) -> Result<[u8; N], Refusal> {
+    let mut bytes = [0; N];
+    match input.read_exact(&mut bytes) {
+        Ok(()) => Ok(bytes),
+        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Err(Refusal::Truncated(size)),
+        Err(error) => Err(Refusal::Index(error.into())),
+    }
 }
 
 impl Checkpoint {

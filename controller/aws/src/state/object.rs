@@ -5,7 +5,7 @@
 //! is told by when it first loaded, kept in the object's metadata.
 
 use std::collections::HashMap;
-use std::io;
+use std::io::{self, Cursor, Write};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,11 +15,11 @@ use object_store::aws::{AmazonS3Builder, AwsCredential};
 use object_store::path::Path;
 use object_store::{
     Attribute, Attributes, ClientOptions, CredentialProvider, Error, GetOptions, GetResult, ObjectStore, PutMode,
-    PutOptions, PutPayload, UpdateVersion,
+    PutOptions, PutPayload, PutPayloadMut, UpdateVersion,
 };
 use tokio::sync::Mutex;
 
-use super::{StateStore, file_name};
+use super::{Draft, Saved, StateStore, file_name};
 use crate::core::Core;
 use crate::error::{AwsError, ErrorClass};
 use crate::explain::chain;
@@ -27,6 +27,8 @@ use crate::session::Session;
 
 /// How long one attempt may last: hundreds of megabytes, from a place that is not near.
 const ATTEMPT: Duration = Duration::from_mins(5);
+/// Size of the pieces in which an object is put together, in bytes.
+const BLOCK: usize = 1 << 20;
 /// Since when the process that wrote an object has been at work.
 const SINCE: Attribute = Attribute::Metadata(std::borrow::Cow::Borrowed("soc2-writer-since"));
 
@@ -88,7 +90,7 @@ impl CredentialProvider for Own {
 }
 
 /// Objects below a prefix, one per name.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct ObjectState {
     store: Arc<dyn ObjectStore>,
     prefix: Path,
@@ -96,7 +98,7 @@ struct ObjectState {
     place: String,
     /// Whose credentials to renew when they have expired.
     session: Option<Arc<Session>>,
-    known: Mutex<HashMap<String, Known>>,
+    known: Arc<Mutex<HashMap<String, Known>>>,
 }
 
 /// What this process knows of an object.
@@ -117,7 +119,7 @@ enum Version {
 
 impl ObjectState {
     fn new(store: Arc<dyn ObjectStore>, prefix: Path, place: String, session: Option<Arc<Session>>) -> Self {
-        Self { store, prefix, place, session, known: Mutex::default() }
+        Self { store, prefix, place, session, known: Arc::default() }
     }
 
     fn path(&self, name: &str) -> Path {
@@ -199,7 +201,7 @@ fn version_of(found: &GetResult) -> UpdateVersion {
 
 #[async_trait]
 impl StateStore for ObjectState {
-    async fn load(&self, name: &str) -> io::Result<Option<Vec<u8>>> {
+    async fn load(&self, name: &str) -> io::Result<Option<Box<dyn Saved>>> {
         let (path, mut known) = (self.path(name), self.known.lock().await);
         let since = known.get(name).map_or_else(Timestamp::now, |known| known.since);
         known.insert(name.to_owned(), Known { since, version: Version::Unknown });
@@ -209,18 +211,50 @@ impl StateStore for ObjectState {
             Some(found) => {
                 let version = Version::Is(version_of(&found));
                 let bytes = found.bytes().await.map_err(|error| self.explain(&path, "s3:GetObject", &error))?;
-                (version, Some(bytes.into()))
+                (version, Some(Box::new(Cursor::new(bytes)) as Box<dyn Saved>))
             }
         };
         known.insert(name.to_owned(), Known { since, version });
         Ok(bytes)
     }
 
-    async fn save(&self, name: &str, bytes: Vec<u8>) -> io::Result<()> {
+    async fn draft(&self, name: &str) -> io::Result<Box<dyn Draft>> {
+        let bytes = PutPayloadMut::new().with_block_size(BLOCK);
+        Ok(Box::new(ObjectDraft { state: self.clone(), name: name.to_owned(), bytes }))
+    }
+}
+
+/// An object to be. It is in memory: an upload in parts cannot be made conditional.
+struct ObjectDraft {
+    state: ObjectState,
+    name: String,
+    bytes: PutPayloadMut,
+}
+
+impl Write for ObjectDraft {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.bytes.extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl Draft for ObjectDraft {
+    async fn keep(self: Box<Self>) -> io::Result<()> {
+        let Self { state, name, bytes } = *self;
+        state.replace(&name, bytes.freeze()).await
+    }
+}
+
+impl ObjectState {
+    async fn replace(&self, name: &str, bytes: PutPayload) -> io::Result<()> {
         let (path, mut all) = (self.path(name), self.known.lock().await);
         let mut known =
             all.remove(name).unwrap_or_else(|| Known { since: Timestamp::now(), version: Version::Unknown });
-        let bytes = PutPayload::from(bytes);
         // Until it is known how this ended, nothing is known of what stands there.
         all.insert(name.to_owned(), Known { version: Version::Unknown, ..known.clone() });
         if matches!(known.version, Version::Unknown) {
@@ -241,6 +275,8 @@ impl StateStore for ObjectState {
 
 #[cfg(test)]
 mod tests {
+    use std::io::Read as _;
+
     use object_store::memory::InMemory;
 
     use super::*;
@@ -251,11 +287,19 @@ mod tests {
     }
 
     async fn load(process: &ObjectState) -> Option<String> {
-        process.load("acme").await.unwrap().map(|bytes| String::from_utf8(bytes).unwrap())
+        let mut text = String::new();
+        process.load("acme").await.unwrap()?.read_to_string(&mut text).unwrap();
+        Some(text)
     }
 
     async fn save(process: &ObjectState, text: &str) -> Result<(), String> {
-        process.save("acme", text.as_bytes().to_vec()).await.map_err(|error| error.to_string())
+        save_as(process, "acme", text).await
+    }
+
+    async fn save_as(process: &ObjectState, name: &str, text: &str) -> Result<(), String> {
+        let mut draft = process.draft(name).await.unwrap();
+        draft.write_all(text.as_bytes()).unwrap();
+        draft.keep().await.map_err(|error| error.to_string())
     }
 
     #[test]
@@ -281,7 +325,7 @@ mod tests {
         save(&one, "second").await.unwrap();
         assert_eq!(load(&one).await.as_deref(), Some("second"));
         assert_eq!(load(&process(&store)).await.as_deref(), Some("second"));
-        one.save("../../evil", b"x".to_vec()).await.unwrap();
+        save_as(&one, "../../evil", "x").await.unwrap();
         assert_eq!(one.path("../../evil").as_ref(), "some/where/feed-.._.._evil.checkpoint");
         // Without loading first, too.
         save(&process(&store), "third").await.unwrap();

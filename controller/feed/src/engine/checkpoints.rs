@@ -5,6 +5,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
+use soc2_aws::Draft;
 use soc2_posture::index::FindingIndex;
 use soc2_posture::organization::Organization;
 use tokio::time::Instant;
@@ -12,7 +13,7 @@ use tokio::time::Instant;
 use super::apply::Done;
 use super::start::{Job, role};
 use super::{CHECKPOINTS, Engine};
-use crate::checkpoint::{Checkpoint, Refusal, State, decode, encode, seal};
+use crate::checkpoint::{Checkpoint, Refusal, State, decode, encode};
 use crate::handle::{Accounts, Change};
 use crate::lane::Lane;
 use crate::reading::organization::TagBook;
@@ -26,9 +27,9 @@ impl Engine {
         let name = self.config.organization.clone();
         match self.parts.state.load(&name).await {
             Ok(None) => tracing::info!(organization = %name, "there is no checkpoint: everything is read"),
-            Ok(Some(bytes)) => {
+            Ok(Some(mut saved)) => {
                 let (catalog, of) = (Arc::clone(&self.parts.catalog), name.clone());
-                match tokio::task::spawn_blocking(move || decode(&bytes, &of, &catalog)).await {
+                match tokio::task::spawn_blocking(move || decode(&mut saved, &of, &catalog)).await {
                     Ok(Ok(checkpoint)) => {
                         self.tags = TagBook::from_organization(&checkpoint.state.organization);
                         self.known.restarting = checkpoint.state.restarting;
@@ -111,15 +112,13 @@ impl Engine {
         if !self.unsaved || !self.can_survey() || !self.timers.checkpoint.is_due(CHECKPOINTS, now) {
             return;
         }
-        let Some(bytes) = self.snapshot().await else { return };
+        let Some(draft) = self.snapshot().await else { return };
         self.timers.checkpoint.begin(now);
         self.unsaved = false;
-        let (state, name) = (Arc::clone(&self.parts.state), self.config.organization.clone());
         let task = self.jobs.spawn(async move {
-            let sealed = tokio::task::spawn_blocking(move || seal(bytes)).await;
-            Done::Saved(match sealed {
-                Ok(sealed) => state.save(&name, sealed).await,
-                Err(error) => Err(io::Error::other(error)),
+            Done::Saved(match draft {
+                Ok(draft) => draft.keep().await,
+                Err(error) => Err(error),
             })
         });
         self.running.insert(task.id(), Job::Save);
@@ -139,9 +138,9 @@ impl Engine {
 
     /// The last checkpoint.
     pub(super) async fn save_now(&mut self) {
-        let Some(bytes) = self.snapshot().await else { return };
+        let Some(draft) = self.snapshot().await else { return };
         let name = &self.config.organization;
-        let saved = tokio::time::timeout(LAST_SAVE, self.parts.state.save(name, seal(bytes))).await;
+        let saved = tokio::time::timeout(LAST_SAVE, async { draft?.keep().await }).await;
         match saved.map_err(io::Error::from) {
             Ok(Ok(())) => tracing::info!(organization = %name, "last checkpoint written"),
             Ok(Err(error)) | Err(error) => {
@@ -150,8 +149,9 @@ impl Engine {
         }
     }
 
-    /// The world as a checkpoint keeps it. The loop waits, so that lanes and findings belong together; readers need not.
-    async fn snapshot(&self) -> Option<Vec<u8>> {
+    /// The world as a checkpoint keeps it, written but not yet kept. The loop waits, so that lanes and findings belong together;
+    /// readers need not.
+    async fn snapshot(&self) -> Option<io::Result<Box<dyn Draft>>> {
         // A candidate that waits is better than what was read without it.
         if self.candidate.is_some() {
             return None;
@@ -163,15 +163,17 @@ impl Engine {
             lanes: self.lanes.values().map(|lane| lane.record.clone()).collect(),
             restarting: self.known.restarting,
         };
+        Some(self.write(state).await)
+    }
+
+    async fn write(&self, state: State) -> io::Result<Box<dyn Draft>> {
+        let mut draft = self.parts.state.draft(&state.name).await?;
         let publisher = self.publisher.clone();
-        let encoded = tokio::task::spawn_blocking(move || publisher.read(|world| encode(&state, &world.index))).await;
-        match encoded.map_err(io::Error::other).flatten() {
-            Ok(bytes) => Some(bytes),
-            Err(error) => {
-                tracing::error!(organization = %self.config.organization, %error, "the checkpoint cannot be made");
-                None
-            }
-        }
+        let write = move || {
+            publisher.read(|world| encode(&state, &world.index, &mut draft))?;
+            Ok(draft)
+        };
+        tokio::task::spawn_blocking(write).await.map_err(io::Error::other)?
     }
 
     /// Accounts in any lane.

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use soc2_aws::StateStore;
+use soc2_aws::{Draft, Saved, StateStore};
 use soc2_catalog::Catalog;
 use soc2_posture::finding::Finding;
 use soc2_posture::ids::{AccountId, Region};
@@ -25,19 +25,45 @@ pub(crate) const HOUR: Duration = Duration::from_hours(1);
 /// Checkpoints in memory.
 #[derive(Default)]
 pub(crate) struct MemoryStore {
-    pub(crate) saved: Mutex<BTreeMap<String, Vec<u8>>>,
-    pub(crate) saves: AtomicUsize,
+    pub(crate) saved: Arc<Mutex<BTreeMap<String, Vec<u8>>>>,
+    pub(crate) saves: Arc<AtomicUsize>,
 }
 
 #[async_trait]
 impl StateStore for MemoryStore {
-    async fn load(&self, name: &str) -> io::Result<Option<Vec<u8>>> {
-        Ok(self.saved.lock().unwrap().get(name).cloned())
+    async fn load(&self, name: &str) -> io::Result<Option<Box<dyn Saved>>> {
+        let saved = self.saved.lock().unwrap().get(name).cloned();
+        Ok(saved.map(|bytes| Box::new(io::Cursor::new(bytes)) as Box<dyn Saved>))
     }
 
-    async fn save(&self, name: &str, bytes: Vec<u8>) -> io::Result<()> {
+    async fn draft(&self, name: &str) -> io::Result<Box<dyn Draft>> {
+        let (saved, saves) = (Arc::clone(&self.saved), Arc::clone(&self.saves));
+        Ok(Box::new(MemoryDraft { name: name.to_owned(), bytes: Vec::new(), saved, saves }))
+    }
+}
+
+struct MemoryDraft {
+    name: String,
+    bytes: Vec<u8>,
+    saved: Arc<Mutex<BTreeMap<String, Vec<u8>>>>,
+    saves: Arc<AtomicUsize>,
+}
+
+impl io::Write for MemoryDraft {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.bytes.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl Draft for MemoryDraft {
+    async fn keep(self: Box<Self>) -> io::Result<()> {
         self.saves.fetch_add(1, Ordering::SeqCst);
-        self.saved.lock().unwrap().insert(name.to_owned(), bytes);
+        self.saved.lock().unwrap().insert(self.name, self.bytes);
         Ok(())
     }
 }
