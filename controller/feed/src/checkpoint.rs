@@ -96,7 +96,11 @@ impl Write for Hashed<'_> {
 }
 
 /// Reads a checkpoint of the `AwsOrganization` of this name: once for its checksum, and only then for what it says.
-pub(crate) fn decode(input: &mut (impl Read + Seek), name: &str, catalog: &Arc<Catalog>) -> Result<Checkpoint, Refusal> {
+pub(crate) fn decode(
+    input: &mut (impl Read + Seek),
+    name: &str,
+    catalog: &Arc<Catalog>,
+) -> Result<Checkpoint, Refusal> {
     let size = input.seek(SeekFrom::End(0)).map_err(LoadError::from)?;
     let body = size.checked_sub(CHECKSUM).ok_or(Refusal::Truncated(size))?;
     verify(input, body)?;

@@ -37,8 +37,12 @@ impl StateStore for MemoryStore {
     }
 
     async fn draft(&self, name: &str) -> io::Result<Box<dyn Draft>> {
-        let (saved, saves) = (Arc::clone(&self.saved), Arc::clone(&self.saves));
-        Ok(Box::new(MemoryDraft { name: name.to_owned(), bytes: Vec::new(), saved, saves }))
+        Ok(Box::new(MemoryDraft {
+            name: name.to_owned(),
+            bytes: Vec::new(),
+            saved: Arc::clone(&self.saved),
+            saves: Arc::clone(&self.saves),
+        }))
     }
 }
 
