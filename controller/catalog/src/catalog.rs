@@ -3,9 +3,11 @@
 use std::collections::HashMap;
 use std::sync::{Arc, OnceLock};
 
+use soc2_crds::ComplianceProfile;
+
 use crate::ids::{self, normalize_control_id};
 use crate::load::{self, RELEASES};
-use crate::{Activity, CatalogError, Control, ControlIx, Criterion, Guardrail, Mapping, OtherCheck};
+use crate::{Activity, CatalogError, Control, ControlIx, Criterion, Guardrail, Mapping, OtherCheck, UnknownVersion};
 
 /// Criteria, controls, mappings, activities and guardrails of one version.
 #[derive(Clone, Debug)]
@@ -40,6 +42,22 @@ impl Catalog {
     /// Versions of the built-in catalogue that the program carries, the newest first.
     pub fn versions() -> impl Iterator<Item = &'static str> {
         RELEASES.iter().map(|release| release.version)
+    }
+
+    /// The built-in catalogue that a profile is bound to: of the version that it names, else of the one that it was assessed with
+    /// before, as long as the program carries it; `None`: to none, so that the newest counts.
+    ///
+    /// # Errors
+    /// When it names a version that the program does not carry.
+    pub fn pinned(profile: &ComplianceProfile) -> Result<Option<&'static Arc<Self>>, UnknownVersion> {
+        let named = profile.spec.catalog_ref.as_ref().and_then(|wanted| wanted.version.as_deref());
+        let before = profile.status.as_ref().and_then(|status| status.catalog.as_ref());
+        let pinned = named.or(before.map(|catalog| catalog.version.as_str()));
+        let carried = pinned.and_then(|version| Self::of_version(version).ok().flatten());
+        match (carried, named) {
+            (None, Some(version)) => Err(UnknownVersion(version.to_owned())),
+            (carried, _) => Ok(carried),
+        }
     }
 
     /// Name: `soc2`, or that of the `ControlCatalog` that extends it.

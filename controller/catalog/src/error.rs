@@ -36,3 +36,8 @@ impl From<CatalogProblem> for CatalogProblemStatus {
         Self { field: problem.field, message: problem.message }
     }
 }
+
+/// A version of the built-in catalogue that a profile names and the program does not carry.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("spec.catalogRef.version: this program has no catalogue {0:?}; it has {known}", known = crate::Catalog::versions().collect::<Vec<_>>().join(", "))]
+pub struct UnknownVersion(pub String);

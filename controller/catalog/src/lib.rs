@@ -35,7 +35,7 @@ pub use coverage::CriterionCoverage;
 pub use criterion::{Automation, Criterion, TscCategory};
 pub use diff::{CatalogDiff, Change, Changed};
 pub use effort::{Cost, Downtime, Effort};
-pub use error::{CatalogError, CatalogProblem};
+pub use error::{CatalogError, CatalogProblem, UnknownVersion};
 pub use facts::{ActivityFacts, ControlFacts, CriterionFacts};
 pub use guardrail::{ExampleCall, Guardrail};
 pub use ids::{glob_match, normalize_control_id};

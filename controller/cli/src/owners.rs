@@ -65,7 +65,7 @@ pub fn catalogs(manifests: &Manifests, builtin: &Arc<Catalog>) -> Vec<Arc<Catalo
 /// # Errors
 /// When it refers to one that is not in these files, or that has mistakes.
 pub fn catalog_of(profile: &ComplianceProfile, manifests: &Manifests, builtin: &Arc<Catalog>) -> Result<Arc<Catalog>> {
-    let base = base(profile, builtin)?;
+    let base = Arc::clone(Catalog::pinned(profile)?.unwrap_or(builtin));
     let name = profile.spec.catalog_ref.as_ref().map(|wanted| wanted.name.as_str());
     let Some(name) = name.filter(|name| *name != Catalog::BUILTIN) else { return Ok(base) };
     let Some(found) = manifests.catalogs.iter().find(|found| found.object.name_any() == name) else {
@@ -78,16 +78,4 @@ pub fn catalog_of(profile: &ComplianceProfile, manifests: &Manifests, builtin: &
             bail!("spec.catalogRef.name: ControlCatalog {name} in {}: {}", found.origin, problems.join("; "))
         }
     }
-}
-
-fn base(profile: &ComplianceProfile, builtin: &Arc<Catalog>) -> Result<Arc<Catalog>> {
-    let named = profile.spec.catalog_ref.as_ref().and_then(|wanted| wanted.version.as_deref());
-    let before = profile.status.as_ref().and_then(|status| status.catalog.as_ref());
-    let pinned = named.or(before.map(|catalog| catalog.version.as_str()));
-    let carried = pinned.and_then(|version| Catalog::of_version(version).ok().flatten());
-    if let (None, Some(version)) = (carried, named) {
-        let versions: Vec<&str> = Catalog::versions().collect();
-        bail!("spec.catalogRef.version: there is no catalogue {version:?}; there are {}", versions.join(", "));
-    }
-    Ok(Arc::clone(carried.unwrap_or(builtin)))
 }

@@ -2,11 +2,12 @@
 
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Result, bail, ensure};
 use e2e::{Operator, Stand};
 use serde_json::{Value, json};
 
 use crate::Figures;
+use crate::sweep::world_file;
 
 /// Accounts of the world, and findings in it.
 const ACCOUNTS: u32 = 400;
@@ -27,7 +28,7 @@ pub fn run(out: &mut Figures<'_>) -> Result<()> {
 async fn measure(out: &mut Figures<'_>) -> Result<()> {
     let events = std::env::var("BENCH_EVENTS").ok().and_then(|text| text.parse().ok()).unwrap_or(200);
     let world = tempfile::NamedTempFile::with_suffix(".yaml")?;
-    std::fs::write(world.path(), world_file()?)?;
+    std::fs::write(world.path(), world_file(ACCOUNTS, FINDINGS)?)?;
     let stand = Stand::start_world(world.path().to_path_buf(), &["--no-limits"]).await?;
     let operator = stand.operator().await?;
     for object in objects() {
@@ -144,24 +145,4 @@ fn objects() -> [Value; 2] {
             }),
         ),
     ]
-}
-
-/// The demo's world with many generated accounts, and findings made up anew.
-fn world_file() -> Result<String> {
-    let mut world: serde_yaml::Value = serde_yaml::from_str(&e2e::binaries::read("tests/sandbox/worlds/demo.yaml")?)?;
-    world["accounts"] = serde_yaml::from_str(
-        "[{id: 111111111111, name: management, path: /, joinedAt: 900d ago, invited: true}, {id: 222222222222, name: security, path: Security, joinedAt: 890d ago}]",
-    )?;
-    world["generate"] =
-        serde_yaml::from_str(&format!("{{accounts: {ACCOUNTS}, paths: [Workloads/Prod, Workloads/Dev]}}"))?;
-    world["securityHub"] = serde_yaml::from_str(&format!(
-        "administrator: 222222222222
-aggregator: {{homeRegion: eu-west-1, linkingMode: NO_REGIONS}}
-regions:
-  eu-west-1: {{standards: [FSBP, CIS5]}}
-generate:
-- {{seed: 1, regions: [eu-west-1], failing: 0.07, count: {FINDINGS}, updatedWithin: 12h}}
-"
-    ))?;
-    serde_yaml::to_string(&world).context("the world")
 }

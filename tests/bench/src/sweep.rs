@@ -21,7 +21,7 @@ pub fn run(out: &mut Figures<'_>) -> Result<()> {
 async fn measure(out: &mut Figures<'_>) -> Result<()> {
     let findings = std::env::var("BENCH_FINDINGS").ok().and_then(|text| text.parse().ok()).unwrap_or(100_000);
     let world = tempfile::NamedTempFile::with_suffix(".yaml")?;
-    std::fs::write(world.path(), world_file(findings)?)?;
+    std::fs::write(world.path(), world_file(400, findings)?)?;
 
     let found = sweep(&world, &["--no-limits"], 100).await?;
     let seconds = found.seconds;
@@ -155,13 +155,14 @@ pub(crate) fn objects(per_second: u32) -> [Value; 2] {
     ]
 }
 
-/// The demo's world with 400 generated accounts, and its findings made up anew.
-fn world_file(findings: u32) -> Result<String> {
+/// The demo's world with generated accounts, and its findings made up anew.
+pub(crate) fn world_file(accounts: u32, findings: u32) -> Result<String> {
     let mut world: serde_yaml::Value = serde_yaml::from_str(&e2e::binaries::read("tests/sandbox/worlds/demo.yaml")?)?;
     world["accounts"] = serde_yaml::from_str(
         "[{id: 111111111111, name: management, path: /, joinedAt: 900d ago, invited: true}, {id: 222222222222, name: security, path: Security, joinedAt: 890d ago}]",
     )?;
-    world["generate"] = serde_yaml::from_str("{accounts: 400, paths: [Workloads/Prod, Workloads/Dev]}")?;
+    world["generate"] =
+        serde_yaml::from_str(&format!("{{accounts: {accounts}, paths: [Workloads/Prod, Workloads/Dev]}}"))?;
     world["securityHub"] = serde_yaml::from_str(&format!(
         "administrator: 222222222222
 aggregator: {{homeRegion: eu-west-1, linkingMode: NO_REGIONS}}

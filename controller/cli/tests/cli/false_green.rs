@@ -4,7 +4,7 @@ use std::fs;
 
 use serde_json::{Value, json};
 
-use crate::owners::{exception, finding, manifests, object, with_others};
+use crate::owners::{exception, finding, manifests, object, own_control, with_others};
 use crate::{NOW, Run, copy, data, soc2ctl_in};
 
 fn run(folder: &std::path::Path, args: &[&str]) -> Run {
@@ -152,16 +152,7 @@ fn an_exception_that_is_refused_because_of_its_accounts_is_told() {
 
 #[test]
 fn controls_of_ones_own_are_known_to_every_command() {
-    let catalog = object(
-        "ControlCatalog",
-        &json!({"name": "soc2-acme"}),
-        &json!({
-            "extends": "soc2",
-            "criteria": [{"id": "CC7.1", "controls": [{"id": "Own.1", "confidence": "Direct", "source": "SEC-77"}]}],
-            "controls": [{"id": "Own.1", "title": "Images have no known holes", "severity": "High",
-                          "match": {"generatorId": "acme/images/*"}}],
-        }),
-    );
+    let catalog = own_control();
     let profile = object(
         "ComplianceProfile",
         &json!({"name": "own"}),

@@ -116,6 +116,20 @@ fn what_the_operator_would_refuse_is_not_valid() {
     assert_eq!((run.code, run.out.as_str()), (0, "1 object is valid\n"));
 }
 
+/// A catalogue with a control of an organization's own.
+pub fn own_control() -> Value {
+    object(
+        "ControlCatalog",
+        &json!({"name": "soc2-acme"}),
+        &json!({
+            "extends": "soc2",
+            "criteria": [{"id": "CC7.1", "controls": [{"id": "Own.1", "confidence": "Direct", "source": "SEC-77"}]}],
+            "controls": [{"id": "Own.1", "title": "Images have no known holes", "severity": "High",
+                          "match": {"generatorId": "acme/images/*"}}],
+        }),
+    )
+}
+
 /// A finding of another product in the account of `quiet`.
 pub fn finding(product: &str, more: &Value) -> String {
     let mut finding = json!({
@@ -171,16 +185,7 @@ fn an_objective_is_met_only_where_all_findings_of_its_products_are_there() {
 
 #[test]
 fn a_control_of_ones_own_is_judged_by_the_catalogue_in_the_files() {
-    let catalog = object(
-        "ControlCatalog",
-        &json!({"name": "soc2-acme"}),
-        &json!({
-            "extends": "soc2",
-            "criteria": [{"id": "CC7.1", "controls": [{"id": "Own.1", "confidence": "Direct", "source": "SEC-77"}]}],
-            "controls": [{"id": "Own.1", "title": "Images have no known holes", "severity": "High",
-                          "match": {"generatorId": "acme/images/*"}}],
-        }),
-    );
+    let catalog = own_control();
     let profile = object(
         "ComplianceProfile",
         &json!({"name": "production"}),

@@ -72,22 +72,9 @@ impl Catalogs {
     }
 
     fn base(&self, profile: &ComplianceProfile) -> Result<Arc<Catalog>, CatalogTrouble> {
-        let named = profile.spec.catalog_ref.as_ref().and_then(|wanted| wanted.version.as_deref());
-        let before = profile.status.as_ref().and_then(|status| status.catalog.as_ref());
-        let pinned = named.or(before.map(|catalog| catalog.version.as_str()));
-        let carried = pinned.and_then(|version| Catalog::of_version(version).ok().flatten());
-        match (carried, named) {
-            (Some(carried), _) => Ok(Arc::clone(carried)),
-            (None, Some(version)) => {
-                let versions: Vec<&str> = Catalog::versions().collect();
-                let message = format!(
-                    "spec.catalogRef.version: this version of the operator has no catalogue {version:?}; it has {}",
-                    versions.join(", ")
-                );
-                Err(CatalogTrouble { reason: "UnknownCatalogVersion", message })
-            }
-            // The program no longer carries the version of before, or there was none.
-            (None, None) => Ok(Arc::clone(&self.builtin)),
+        match Catalog::pinned(profile) {
+            Ok(carried) => Ok(Arc::clone(carried.unwrap_or(&self.builtin))),
+            Err(unknown) => Err(CatalogTrouble { reason: "UnknownCatalogVersion", message: unknown.to_string() }),
         }
     }
 
