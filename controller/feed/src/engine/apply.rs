@@ -19,7 +19,7 @@ use super::start::Job;
 use crate::events::Outcome;
 use crate::facts::{Reading, SweepFacts};
 use crate::handle::{Accounts, Change};
-use crate::lane::{Lane, Order};
+use crate::lane::{Lane, Order, at_once};
 use crate::reading::associations::Answer;
 use crate::reading::hub::hub_error;
 use crate::reading::organization::TagBook;
@@ -294,7 +294,7 @@ impl Engine {
 
     /// Logs how far a full sweep is, and ends it when nothing is left.
     fn progress(&mut self, key: &LaneKey, now: Timestamp) {
-        let most = self.at_once(key);
+        let most = at_once(self.config.get_findings_per_second);
         let Some(lane) = self.lanes.get_mut(key) else { return };
         let throttled = self.clients.hub(lane.role.as_ref(), &key.region).traffic().throttled;
         let Some((done, all)) = lane.progress(most) else { return };

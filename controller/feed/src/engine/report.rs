@@ -151,7 +151,7 @@ impl Engine {
 
     /// Adds a lane to the facts of its Region.
     fn tally(&self, lane: &Lane, facts: &mut RegionFacts) {
-        let most = at_once(self.config.get_findings_per_second, lane.wanted.len());
+        let most = at_once(self.config.get_findings_per_second);
         let (all, complete) = lane.shard_counts(most);
         (facts.shards, facts.shards_complete) = (facts.shards + all, facts.shards_complete + complete);
         if let Some((done, all)) = lane.progress(most) {
@@ -170,12 +170,6 @@ impl Engine {
             facts.accounts_with_error += usize::from(lane.record.key.account.is_some());
             facts.error.get_or_insert(error);
         }
-    }
-
-    /// Shards of a lane in flight at once.
-    pub(super) fn at_once(&self, key: &LaneKey) -> usize {
-        let accounts = self.lanes.get(key).map_or(0, |lane| lane.wanted.len());
-        at_once(self.config.get_findings_per_second, accounts)
     }
 
     /// Logs once that a hub cannot be read, and once that it can again.

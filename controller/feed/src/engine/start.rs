@@ -252,7 +252,7 @@ impl Engine {
             }
             let hub = self.clients.hub(lane.role.as_ref(), &key.region);
             lane.begin_run(self.config.intervals.full_sweep, clock, hub.traffic().throttled);
-            let most = at_once(self.config.get_findings_per_second, lane.wanted.len());
+            let most = at_once(self.config.get_findings_per_second);
             while flying < SHARDS {
                 let Some(order) = lane.next_shard(most, now) else { break };
                 flying += 1;

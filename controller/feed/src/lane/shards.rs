@@ -13,6 +13,8 @@ use crate::timer::wait_after;
 
 /// Most accounts of a shard: the most values that a filter takes.
 const SHARD: usize = 20;
+/// Fewest accounts of a shard, while there are enough.
+const LEAST: usize = 5;
 
 /// A shard to sweep.
 pub(crate) struct Order {
@@ -72,15 +74,16 @@ impl Lane {
         if self.shards >= at_once || self.paused.is_some_and(|(until, _)| now < until) {
             return None;
         }
-        let size = shard_size(self.wanted.len(), at_once);
         let free = |id: &AccountId| {
             !self.in_flight.contains_key(id) && self.held.get(id).is_none_or(|(until, _)| *until <= now)
         };
         let left = self.record.run.iter().flat_map(|run| &run.left);
-        let mut accounts: BTreeSet<AccountId> = self.unswept().into_iter().filter(free).take(size).collect();
+        let mut accounts: BTreeSet<AccountId> = self.unswept().into_iter().filter(free).collect();
         if accounts.is_empty() {
-            accounts = left.copied().filter(free).take(size).collect();
+            accounts = left.copied().filter(free).collect();
         }
+        let size = shard_size(accounts.len(), at_once);
+        let accounts: BTreeSet<AccountId> = accounts.into_iter().take(size).collect();
         if accounts.is_empty() {
             return None;
         }
@@ -148,17 +151,15 @@ impl Lane {
 
     /// Shards in all, and those that are complete.
     pub(crate) fn shard_counts(&self, at_once: usize) -> (usize, usize) {
-        let size = shard_size(self.wanted.len(), at_once);
-        let (all, unswept) = (self.record.accounts.len(), self.unswept().len());
-        (all.div_ceil(size), all.div_ceil(size) - unswept.div_ceil(size))
+        let all = shards_of(self.record.accounts.len(), at_once);
+        (all, all.saturating_sub(shards_of(self.unswept().len(), at_once)))
     }
 
     /// Shards of the full sweep that is under way: done, and in all.
     pub(crate) fn progress(&self, at_once: usize) -> Option<(usize, usize)> {
-        let size = shard_size(self.wanted.len(), at_once);
         let run = self.record.run.as_ref()?;
-        let all = run.total.div_ceil(size);
-        Some((all.saturating_sub(run.left.len().div_ceil(size)), all))
+        let all = shards_of(run.total, at_once);
+        Some((all.saturating_sub(shards_of(run.left.len(), at_once)), all))
     }
 }
 
@@ -166,20 +167,20 @@ fn signed(interval: Duration) -> SignedDuration {
     SignedDuration::try_from(interval).unwrap_or(SignedDuration::MAX)
 }
 
-/// How many shards are in flight: enough that the permitted rate is used at AWS's latency (0.8 s), and one more.
-///
-/// `accounts` because shards of one size that end at the same time should not leave a single one behind.
-pub(crate) fn at_once(per_second: u32, accounts: usize) -> usize {
-    let enough = (per_second.saturating_mul(8).div_ceil(10) as usize + 1).clamp(3, 6);
-    let alone = |flights: &usize| {
-        let shards = accounts.div_ceil(shard_size(accounts, *flights).max(1));
-        shards > *flights && shards % flights == 1
-    };
-    (enough..enough + 3).find(|flights| !alone(flights)).unwrap_or(enough)
+/// How many shards are in flight: enough that the permitted rate is used at AWS's latency (0.8 s), and two more, for its spread and for the end.
+pub(crate) fn at_once(per_second: u32) -> usize {
+    (per_second.saturating_mul(8).div_ceil(10) as usize + 2).clamp(3, 6)
 }
 
-/// Accounts of a shard: so few that the shards in flight are all busy to the end.
-fn shard_size(accounts: usize, at_once: usize) -> usize {
-    let shards = accounts.div_ceil(SHARD).max((2 * at_once).min(accounts)).max(1);
-    accounts.div_ceil(shards).clamp(1, SHARD)
+/// Accounts of the next shard when so many are left: smaller and smaller towards the end, so that those in flight end at about the same
+/// time and the rate is used to the end. Not too small, because each shard costs a page or two more than its findings fill.
+fn shard_size(left: usize, at_once: usize) -> usize {
+    let least = LEAST.min(left.div_ceil(at_once));
+    left.div_ceil(2 * at_once).clamp(least, SHARD)
+}
+
+/// How many shards so many accounts make.
+fn shards_of(accounts: usize, at_once: usize) -> usize {
+    let rest = |left: &usize| Some(left - shard_size(*left, at_once)).filter(|left| *left > 0);
+    std::iter::successors(Some(accounts).filter(|all| *all > 0), rest).count()
 }
