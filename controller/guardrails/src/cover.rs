@@ -203,10 +203,19 @@ fn too_fine(tree: &Tree<'_>, subtrees: &BTreeMap<&str, Subtree>, direct: usize, 
 /// The accounts that a policy attached to these targets affects: all below them but the management account.
 #[must_use]
 pub fn affected(org: &Organization, targets: &[Target]) -> BTreeSet<AccountId> {
-    let ids: BTreeSet<&str> = targets.iter().map(|target| target.id.0.as_str()).collect();
-    let inherits = |id: AccountId, parent: &str| {
-        ids.contains(id.to_string().as_str()) || org.ancestors(parent).iter().any(|unit| ids.contains(unit))
-    };
+    below(org, &targets.iter().map(|target| target.id.0.as_str()).collect())
+}
+
+/// All accounts at or below these ids but the management account.
+pub(crate) fn below(org: &Organization, ids: &BTreeSet<&str>) -> BTreeSet<AccountId> {
+    // Once for each unit, not for each account.
+    let units: BTreeSet<&str> = org
+        .units
+        .keys()
+        .filter(|unit| org.ancestors(unit).iter().any(|id| ids.contains(id)))
+        .map(String::as_str)
+        .collect();
+    let is_below = |id: AccountId, parent: &str| units.contains(parent) || ids.contains(id.to_string().as_str());
     let others = org.accounts.iter().filter(|(id, _)| **id != org.management_account);
-    others.filter(|(id, account)| inherits(**id, &account.parent)).map(|(id, _)| *id).collect()
+    others.filter(|(id, account)| is_below(**id, &account.parent)).map(|(id, _)| *id).collect()
 }

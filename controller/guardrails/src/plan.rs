@@ -4,23 +4,27 @@
 //! there, and accepted or refused as a whole, one after the other, as they share the slots of their targets.
 //!
 //! A baseline has one policy, whichever sets want it. It is found by its tags, never by its name alone: what does not
-//! carry both of our tags is foreign, and no step is ever about it. Steps only add: a policy, its content and name put
-//! back, an attachment. What is too much is reported as drift, for a person to take away.
+//! carry both of our tags is foreign, and no step is ever about it. Steps add: a policy, its content and name put back, an
+//! attachment. What is too much is taken away by removals, which come after everything else and are held back more strictly.
 
 mod compile;
 mod diff;
 mod draft;
 mod drift;
+mod guards;
 mod input;
 mod ownership;
 mod refusal;
+mod removal;
 mod slots;
 mod step;
+mod strength;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 pub use drift::Drift;
-pub use input::{BASELINE_TAG, CLUSTER_TAG, Limits, Mode, OWNER_TAG, Owner, PlanInput, SetInput};
+pub use guards::{Access, Call, Guarded};
+pub use input::{BASELINE_TAG, CLUSTER_TAG, Limits, Mode, OWNER_TAG, Owner, PlanInput, RETAINED_TAG, SetInput};
 pub use refusal::{Refusal, reason};
 pub use step::{PolicyBody, PolicyRef, Step};
 
@@ -28,7 +32,8 @@ use self::diff::diff;
 use self::draft::Draft;
 use self::ownership::Ownership;
 use self::slots::Slots;
-use crate::cover::{Target, TargetId, affected};
+use crate::cover::{self, Target, TargetId, affected};
+use soc2_posture::ids::AccountId;
 
 /// What to write, and how each set stands.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -53,20 +58,44 @@ pub struct SetPlan {
     pub name: String,
     /// Its mode.
     pub mode: Mode,
-    /// Hash of what is wanted, contents and targets: 64 hex digits. It does not depend on what is there.
+    /// Hash of what is wanted, contents and target rules, and of the removals that weaken: 64 hex digits. This is what a person
+    /// approves. Accounts that come and go do not change it.
     pub hash: String,
+    /// The same without removals: it does not depend on what is there.
+    pub wanted: String,
     /// Whether what is wanted is there. [`Drift::is_harmless`] differences do not count; a refused set is not in sync.
     pub in_sync: bool,
     /// What differs.
     pub drift: Vec<Drift>,
-    /// What this set needs, whether it may be written (`Enforce`) or not (`Observe`). Empty when refused.
+    /// What this set needs, whether it may be written (`Enforce`) or not. Empty when refused.
     pub steps: Vec<Step>,
+    /// What is too much and this set's to take away, after `steps` and once those are enforced. Empty when refused.
+    pub removals: Vec<Step>,
     /// Why nothing is done for it.
     pub refused: Option<Refusal>,
     /// Its baselines, each with where it belongs; empty when refused before that was known.
     pub baselines: Vec<BaselinePlan>,
     /// Accounts that its targets affect, after inheritance.
     pub affected_accounts: u32,
+    /// Accounts for which `steps` and `removals` change something, after inheritance.
+    pub changed_accounts: u32,
+    /// It is being deleted, and takes its policies away.
+    pub removing: bool,
+}
+
+/// How many writes of each kind a plan has.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Policies to create.
+    pub create: u32,
+    /// Policies to put back or change.
+    pub update: u32,
+    /// Attachments to make.
+    pub attach: u32,
+    /// Attachments to take away.
+    pub detach: u32,
+    /// Policies to delete.
+    pub delete: u32,
 }
 
 /// One baseline of a set.
@@ -83,25 +112,37 @@ pub struct BaselinePlan {
 }
 
 impl SetPlan {
-    /// How many policies are to be created, updated and attached.
+    /// How many policies are to be created, updated, attached, detached and deleted.
     #[must_use]
-    pub fn counts(&self) -> (u32, u32, u32) {
-        let mut counts = (0, 0, 0);
-        for step in &self.steps {
+    pub fn counts(&self) -> Counts {
+        let mut counts = Counts::default();
+        for step in self.all() {
             match step {
-                Step::Create { .. } => counts.0 += 1,
-                Step::Update { .. } => counts.1 += 1,
-                Step::Attach { .. } => counts.2 += 1,
+                Step::Create { .. } => counts.create += 1,
+                Step::Update { .. } => counts.update += 1,
+                Step::Attach { .. } => counts.attach += 1,
+                Step::Detach { .. } => counts.detach += 1,
+                Step::Delete { .. } => counts.delete += 1,
             }
         }
         counts
+    }
+
+    /// Steps and removals, in the order in which they are done.
+    pub fn all(&self) -> impl Iterator<Item = &Step> {
+        self.steps.iter().chain(&self.removals)
+    }
+
+    /// Whether an account may be less protected afterwards.
+    #[must_use]
+    pub fn weakens(&self) -> bool {
+        self.all().any(Step::weakens)
     }
 }
 
 /// Plans all guardrail sets of an organization together.
 ///
-/// Nothing that is not ours is touched, and nothing is detached or deleted. A set is done as a whole or refused as a
-/// whole. Where slots are short, sets come first by name, those in `Enforce` before those in `Observe`.
+/// Nothing that is not ours is touched. A set is done as a whole or refused as a whole. Where slots are short, sets come first by name, those in `Enforce` before those in `Observe`.
 #[must_use]
 pub fn plan(input: &PlanInput<'_>) -> Plan {
     let mut drafts: Vec<Draft<'_>> = input.sets.iter().map(|set| Draft::new(set, input)).collect();
@@ -110,6 +151,7 @@ pub fn plan(input: &PlanInput<'_>) -> Plan {
     let ownership = Ownership::new(input.inventory, input.owner, &library);
     let wanted = draft::wanted(&drafts);
     let for_all = refused_for_all(input, &ownership);
+    let mut removals = removal::removals(input, &ownership, &drafts, &wanted);
     let mut slots = Slots::new(input);
     let mut steps = BTreeSet::new();
     let mut plan = Plan::default();
@@ -117,7 +159,8 @@ pub fn plan(input: &PlanInput<'_>) -> Plan {
         if for_all.is_some() {
             draft.refused.clone_from(&for_all);
         }
-        let set = set_plan(input, &ownership, &wanted, &slots, draft);
+        let removals = removals.remove(&draft.set.name).unwrap_or_default();
+        let set = set_plan(input, &ownership, &wanted, &slots, draft, removals);
         if set.mode == Mode::Enforce {
             slots.accept(&set.steps);
             steps.extend(set.steps.iter().cloned());
@@ -165,6 +208,7 @@ fn set_plan(
     wanted: &BTreeMap<&str, BTreeSet<TargetId>>,
     slots: &Slots<'_>,
     mut draft: Draft<'_>,
+    mut removals: Vec<Step>,
 ) -> SetPlan {
     let (mut found, mut steps, mut baselines) = (Vec::new(), Vec::new(), Vec::new());
     if !input.org.scp_enabled {
@@ -179,24 +223,65 @@ fn set_plan(
         steps.extend(diff.steps);
         taken = taken.or(diff.refused);
     }
-    if let Some(refusal) = taken.or_else(|| slots.refusal(&steps)) {
+    let accounts = affected(input.org, &draft.targets);
+    let locks_out = || {
+        let baselines = draft.baselines.values();
+        let mut refusals = baselines.filter_map(|compiled| guards::refusal(input.guarded, compiled, &accounts));
+        refusals.next().or_else(|| guards::loses_allow(input, &steps)).or_else(|| guards::loses_allow(input, &removals))
+    };
+    if let Some(refusal) = taken.or_else(|| slots.refusal(&steps)).or_else(locks_out) {
         draft.refuse(refusal);
     }
     if draft.refused.is_some() {
         steps.clear();
+        removals.clear();
     }
     steps.sort();
+    found.extend(abandoned(&draft, &removals));
     SetPlan {
         name: draft.set.name.clone(),
         mode: draft.set.mode,
-        hash: draft.hash(),
+        hash: draft.hash(&removals),
+        wanted: draft.hash(&[]),
         in_sync: draft.refused.is_none() && steps.is_empty() && found.iter().all(Drift::is_harmless),
-        affected_accounts: count(affected(input.org, &draft.targets).len()),
+        affected_accounts: count(accounts.len()),
+        changed_accounts: count(changed(input, steps.iter().chain(&removals)).len()),
+        removing: draft.set.removing,
         refused: draft.refused,
         drift: found,
         steps,
+        removals,
         baselines,
     }
+}
+
+/// What is there of baselines that the set does not name any more.
+fn abandoned(draft: &Draft<'_>, removals: &[Step]) -> Vec<Drift> {
+    let gone = removals.iter().filter_map(|step| match step {
+        Step::Detach { id, baseline, target, weakens } if !draft.baselines.contains_key(baseline.as_str()) => {
+            let (baseline, policy, target) = (baseline.clone(), id.clone(), target.0.clone());
+            Some(Drift::Elsewhere { baseline, policy, target, inherited: !weakens })
+        }
+        _ => None,
+    });
+    gone.collect()
+}
+
+/// Accounts for which these steps change something.
+fn changed<'a>(input: &PlanInput<'_>, steps: impl Iterator<Item = &'a Step>) -> BTreeSet<AccountId> {
+    let mut targets = BTreeSet::new();
+    for step in steps {
+        match step {
+            Step::Attach { target, .. } => drop(targets.insert(target.id.0.as_str())),
+            Step::Detach { target, weakens: true, .. } => drop(targets.insert(target.0.as_str())),
+            Step::Update { id, .. } => {
+                let policy = input.inventory.policies.get(id);
+                targets.extend(policy.iter().flat_map(|policy| &policy.targets).map(String::as_str));
+            }
+            Step::Create { .. } | Step::Detach { .. } | Step::Delete { .. } => {}
+        }
+    }
+    cover::below(input.org, &targets)
 }
 
 fn count(number: usize) -> u32 {

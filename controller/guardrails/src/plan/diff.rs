@@ -8,10 +8,11 @@ use soc2_posture::organization::Organization;
 use super::BaselinePlan;
 use super::compile::Compiled;
 use super::drift::Drift;
-use super::input::PlanInput;
+use super::input::{PlanInput, RETAINED_TAG};
 use super::ownership::{Carrier, Ownership};
 use super::refusal::{Refusal, reason};
 use super::step::{PolicyBody, PolicyRef, Step};
+use super::strength::still_denies;
 use crate::cover::{Target, TargetId};
 use crate::document::Document;
 
@@ -77,7 +78,14 @@ fn body(input: &PlanInput<'_>, compiled: &Compiled<'_>) -> PolicyBody {
 /// Refuses when a policy other than ours has the name that ours needs: AWS has each name once.
 fn name_taken(input: &PlanInput<'_>, body: &PolicyBody, ours: Option<&str>) -> Option<Refusal> {
     let holder = |(id, policy): &(&String, &crate::Policy)| policy.name == body.name && Some(id.as_str()) != ours;
-    let (id, _) = input.inventory.policies.iter().find(holder)?;
+    let (id, found) = input.inventory.policies.iter().find(holder)?;
+    if let Some(set) = found.tags.get(RETAINED_TAG) {
+        let message = format!(
+            "policy {id} was left behind when guardrail set {set} was deleted, and has the name that ours would have: to take it over, \
+             run `aws organizations untag-resource --resource-id {id} --tag-keys {RETAINED_TAG}`; else rename or delete it"
+        );
+        return Some(Refusal::new(reason::NAME_TAKEN, message));
+    }
     let tags: Vec<String> = body.tags.iter().map(|(key, value)| format!("{key}={value}")).collect();
     Some(Refusal::new(
         reason::NAME_TAKEN,
@@ -108,7 +116,9 @@ impl Diff {
         let (baseline, id) = (self.baseline.name.clone(), carrier.id.to_owned());
         self.baseline.policy_id = Some(id.clone());
         // What cannot be read is not what we wrote.
-        let same_content = Document::parse(&carrier.policy.content).is_ok_and(|found| found == compiled.document);
+        let found = Document::parse(&carrier.policy.content);
+        let same_content = found.as_ref().is_ok_and(|found| *found == compiled.document);
+        let weakens = !same_content && !found.is_ok_and(|found| still_denies(&compiled.document, &found));
         let same_name = carrier.policy.name == body.name;
         if !same_content {
             self.drift.push(Drift::Edited { baseline: baseline.clone(), policy: id.clone() });
@@ -118,7 +128,7 @@ impl Diff {
             self.drift.push(Drift::Renamed { baseline: baseline.clone(), policy: id.clone(), from, to });
         }
         if !(same_content && same_name) {
-            self.steps.push(Step::Update { id: id.clone(), baseline: baseline.clone(), policy: body });
+            self.steps.push(Step::Update { id: id.clone(), baseline: baseline.clone(), policy: body, weakens });
         }
         for target in targets {
             if carrier.policy.targets.contains(&target.id.0) {

@@ -7,6 +7,7 @@ use sha2::{Digest, Sha256};
 use super::compile::{Compiled, compile};
 use super::input::{PlanInput, SetInput};
 use super::refusal::{Refusal, reason};
+use super::step::Step;
 use crate::cover::{CoverError, Target, TargetId, cover};
 
 /// What a set wants, or why it cannot have it. What is known is there in either case.
@@ -25,6 +26,9 @@ impl<'a> Draft<'a> {
     /// Compiles the baselines and finds the cover, both even when one of them fails: what is known is reported.
     pub(super) fn new(set: &'a SetInput, input: &PlanInput<'a>) -> Self {
         let mut draft = Self { set, baselines: BTreeMap::new(), targets: Vec::new(), refused: set.error.clone() };
+        if set.removing {
+            return draft;
+        }
         if set.baselines.is_empty() {
             draft.refuse(Refusal::new(reason::NO_BASELINES, "the set names no baseline"));
         }
@@ -49,8 +53,8 @@ impl<'a> Draft<'a> {
         self.refused.get_or_insert(refusal);
     }
 
-    /// Over contents and targets; see [`super::SetPlan::hash`].
-    pub(super) fn hash(&self) -> String {
+    /// Over contents and target rules, and over what is taken away with less protection; see [`super::SetPlan::hash`].
+    pub(super) fn hash(&self, removals: &[Step]) -> String {
         let mut hash = Sha256::new();
         let mut part = |text: &str| {
             hash.update((text.len() as u64).to_be_bytes());
@@ -61,10 +65,12 @@ impl<'a> Draft<'a> {
             part(name);
             part(&compiled.document.canonical());
         }
-        let targets: BTreeSet<&str> = self.targets.iter().map(|target| target.id.0.as_str()).collect();
-        for target in targets {
-            part("target");
-            part(target);
+        part("rules");
+        part(&self.set.rules);
+        let taken: BTreeSet<&Step> = removals.iter().filter(|step| step.weakens()).collect();
+        for step in taken {
+            part("removal");
+            part(&step.to_string());
         }
         hex::encode(hash.finalize())
     }

@@ -6,6 +6,7 @@ use sha2::{Digest, Sha256};
 use soc2_catalog::Guardrail;
 use soc2_posture::organization::Organization;
 
+use super::guards::Guarded;
 use super::refusal::Refusal;
 use crate::cover::Selection;
 use crate::inventory::{Policy, PolicyInventory};
@@ -16,6 +17,8 @@ pub const OWNER_TAG: &str = "soc2-operator.dev/owner-id";
 pub const CLUSTER_TAG: &str = "soc2-operator.dev/cluster-id";
 /// Tag with the name of the baseline.
 pub const BASELINE_TAG: &str = "soc2-operator.dev/baseline";
+/// Tag of a policy that its set left behind: it is nobody's until the tag is taken away.
+pub const RETAINED_TAG: &str = "soc2-operator.dev/retained";
 
 /// Most characters of a policy's name.
 const MAX_NAME: usize = 128;
@@ -57,10 +60,11 @@ impl Owner {
         format!("soc2-{middle}-{digits}")
     }
 
-    /// Whether a policy is ours: both tags say so.
+    /// Whether a policy is ours: both tags say so, and it was not left behind.
     #[must_use]
     pub fn owns(&self, policy: &Policy) -> bool {
         !policy.aws_managed
+            && !policy.tags.contains_key(RETAINED_TAG)
             && policy.tags.get(OWNER_TAG) == Some(&self.owner_id)
             && policy.tags.get(CLUSTER_TAG) == Some(&self.cluster_id)
     }
@@ -71,6 +75,8 @@ impl Owner {
 pub enum Mode {
     /// Say what is missing.
     Observe,
+    /// Publish the plan.
+    Plan,
     /// Write it.
     Enforce,
 }
@@ -88,8 +94,14 @@ pub struct SetInput {
     pub selection: Selection,
     /// Most accounts with an attachment of their own.
     pub max_direct: u32,
+    /// What its targets ask for, as one text: the same for the same rules, whatever they select now.
+    pub rules: String,
     /// Names of baselines.
     pub baselines: Vec<String>,
+    /// Names of baselines that it had before, as far as its status tells: what no set wants any more is its to take away.
+    pub previous: Vec<String>,
+    /// It is being deleted, and takes its policies away: it wants nothing.
+    pub removing: bool,
     /// Why it cannot be planned, if that is already known.
     pub error: Option<Refusal>,
 }
@@ -120,4 +132,6 @@ pub struct PlanInput<'a> {
     pub limits: Limits,
     /// Slots to leave free on every target, besides one for replacing a policy.
     pub reserved_slots: u32,
+    /// Who must not be locked out.
+    pub guarded: &'a Guarded,
 }

@@ -45,6 +45,11 @@ impl<'a> Ownership<'a> {
         Self { owned: ours, foreign_cluster: foreign.min().cloned(), carriers: carriers.collect() }
     }
 
+    /// Every baseline that a policy of ours carries, by name.
+    pub(super) fn carriers(&self) -> impl Iterator<Item = (&'a str, &Carrier<'a>)> {
+        self.carriers.iter().map(|(baseline, carrier)| (*baseline, carrier))
+    }
+
     /// The policy of ours for a baseline.
     pub(super) fn carrier(&self, baseline: &str) -> Option<&Carrier<'a>> {
         self.carriers.get(baseline)

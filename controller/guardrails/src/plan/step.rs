@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use crate::cover::Target;
+use crate::cover::{Target, TargetId};
 
 /// A policy to write.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -45,6 +45,8 @@ pub enum Step {
         baseline: String,
         /// What it has to be.
         policy: PolicyBody,
+        /// Something that it denies now would no longer be denied.
+        weakens: bool,
     },
     /// `AttachPolicy`.
     Attach {
@@ -55,6 +57,24 @@ pub enum Step {
         /// Where to.
         target: Target,
     },
+    /// `DetachPolicy`.
+    Detach {
+        /// The policy's id.
+        id: String,
+        /// The baseline that it carries.
+        baseline: String,
+        /// Id of the root, unit or account.
+        target: TargetId,
+        /// Accounts there are without it afterwards: nothing above gives them the same.
+        weakens: bool,
+    },
+    /// `DeletePolicy`, of one that is attached nowhere.
+    Delete {
+        /// The policy's id.
+        id: String,
+        /// The baseline that it carries.
+        baseline: String,
+    },
 }
 
 impl Step {
@@ -62,7 +82,20 @@ impl Step {
     #[must_use]
     pub fn baseline(&self) -> &str {
         match self {
-            Self::Create { baseline, .. } | Self::Update { baseline, .. } | Self::Attach { baseline, .. } => baseline,
+            Self::Create { baseline, .. }
+            | Self::Update { baseline, .. }
+            | Self::Attach { baseline, .. }
+            | Self::Detach { baseline, .. }
+            | Self::Delete { baseline, .. } => baseline,
+        }
+    }
+
+    /// Whether an account may be less protected afterwards.
+    #[must_use]
+    pub fn weakens(&self) -> bool {
+        match self {
+            Self::Update { weakens, .. } | Self::Detach { weakens, .. } => *weakens,
+            Self::Create { .. } | Self::Attach { .. } | Self::Delete { .. } => false,
         }
     }
 }
@@ -82,10 +115,18 @@ impl fmt::Display for Step {
             Self::Create { policy, .. } => {
                 write!(formatter, "create policy {} ({} characters)", policy.name, policy.content.chars().count())
             }
-            Self::Update { id, policy, .. } => write!(formatter, "put back policy {} ({id})", policy.name),
+            Self::Update { id, policy, weakens, .. } => {
+                let less = if *weakens { ", which denies less then" } else { "" };
+                write!(formatter, "put back policy {} ({id}){less}", policy.name)
+            }
             Self::Attach { policy, target, baseline } => {
                 write!(formatter, "attach {baseline} ({policy}) to {target}")
             }
+            Self::Detach { id, baseline, target, weakens } => {
+                let without = if *weakens { ", which is without it then" } else { ", which inherits it" };
+                write!(formatter, "detach {baseline} ({id}) from {target}{without}")
+            }
+            Self::Delete { id, baseline } => write!(formatter, "delete {baseline} ({id}), attached nowhere"),
         }
     }
 }

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use soc2_catalog::{Catalog, ExampleCall, Guardrail};
 use soc2_guardrails::{
-    Limits, Mode, Owner, Plan, PlanInput, Policy, PolicyBody, PolicyInventory, PolicyRef, Selection, SetInput, Step,
-    plan,
+    Counts, Guarded, Limits, Mode, Owner, Plan, PlanInput, Policy, PolicyBody, PolicyInventory, PolicyRef, Selection,
+    SetInput, Step, plan,
 };
 use soc2_posture::ids::AccountId;
 use soc2_posture::organization::{Account, AccountState, Organization, Unit};
@@ -134,7 +134,10 @@ pub fn set(name: &str, mode: Mode, selection: Selection, baselines: &[&str]) -> 
         suspended: false,
         selection,
         max_direct: 50,
+        rules: String::new(),
         baselines: baselines.iter().map(ToString::to_string).collect(),
+        previous: Vec::new(),
+        removing: false,
         error: None,
     }
 }
@@ -152,6 +155,7 @@ pub struct World {
     pub library: Vec<Guardrail>,
     pub limits: Limits,
     pub reserved_slots: u32,
+    pub guarded: Guarded,
     pub created: u32,
 }
 
@@ -169,6 +173,7 @@ impl World {
             library: library(),
             limits: Limits { max_characters: 10_240, max_per_target: 10 },
             reserved_slots: 1,
+            guarded: Guarded::default(),
             created: 0,
         }
     }
@@ -182,6 +187,7 @@ impl World {
             sets,
             limits: self.limits,
             reserved_slots: self.reserved_slots,
+            guarded: &self.guarded,
         })
     }
 
@@ -222,6 +228,17 @@ impl World {
                 let attached = self.inventory.policies.values().filter(|policy| policy.targets.contains(&target.id.0));
                 assert!(attached.count() <= self.limits.max_per_target as usize, "too many policies on {target}");
             }
+            Step::Detach { id, target, .. } => {
+                let attached = self.inventory.policies.values().filter(|policy| policy.targets.contains(&target.0));
+                assert!(attached.count() > 1, "{id} is the last policy of {target}");
+                let found = self.inventory.policies.get_mut(id).expect("the policy to detach exists");
+                assert!(self.owner.owns(found), "{id} is not ours");
+                assert!(found.targets.remove(&target.0), "{id} is not on {target}");
+            }
+            Step::Delete { id, .. } => {
+                let found = self.inventory.policies.remove(id).expect("the policy to delete exists");
+                assert!(self.owner.owns(&found) && found.targets.is_empty(), "PolicyInUse");
+            }
         }
     }
 
@@ -251,4 +268,9 @@ impl World {
 /// The steps in words.
 pub fn words(steps: &[Step]) -> Vec<String> {
     steps.iter().map(ToString::to_string).collect()
+}
+
+/// Policies to create and update, and attachments.
+pub fn counts(create: u32, update: u32, attach: u32) -> Counts {
+    Counts { create, update, attach, ..Counts::default() }
 }

@@ -166,6 +166,7 @@ proptest! {
             Step::Create { .. } => 0,
             Step::Update { .. } => 1,
             Step::Attach { .. } => 2,
+            Step::Detach { .. } | Step::Delete { .. } => panic!("{step} takes away"),
         };
         prop_assert!(plan.steps.is_sorted_by_key(rank));
         prop_assert!(plan.sets.iter().all(|set| set.refused.is_none() || set.steps.is_empty()));

@@ -1,7 +1,7 @@
 use soc2_catalog::Catalog;
 use soc2_guardrails::{Drift, Mode, Owner, Policy};
 
-use crate::model::{World, accounts, add_unit, enforce, everything, id, set, unit, units, words};
+use crate::model::{World, accounts, add_unit, counts, enforce, everything, id, set, unit, units, words};
 
 const LEAVE: &str = "deny-leave-org";
 const NAME: &str = "soc2-acme-deny-leave-org-7b981c6c";
@@ -28,7 +28,7 @@ fn creates_and_attaches_what_is_missing() {
     );
     let [found] = &plan.sets[..] else { panic!("one set") };
     assert_eq!(found.steps, plan.steps);
-    assert_eq!(found.counts(), (1, 0, 1));
+    assert_eq!(found.counts(), counts(1, 0, 1));
     assert_eq!((found.in_sync, found.affected_accounts, found.hash.len()), (false, 2, 64));
     assert_eq!(drift(&world, &sets), [format!("{LEAVE}: there is no policy {NAME} on 1 targets")]);
     assert_eq!(plan.slots, [("ou-workloads-prod".to_owned(), 1)].into());
@@ -78,7 +78,7 @@ fn puts_back_what_was_changed_by_hand() {
     assert_eq!(world.inventory, healthy.inventory);
 
     world.inventory.policies.remove(&policy);
-    assert_eq!(world.plan(&sets).sets[0].counts(), (1, 0, 2));
+    assert_eq!(world.plan(&sets).sets[0].counts(), counts(1, 0, 2));
     world.enforce(&sets);
     assert!(world.plan(&sets).sets[0].in_sync);
     assert_eq!(world.plan(&sets).sets[0].hash, hash, "what is wanted did not change");
@@ -102,7 +102,7 @@ fn observe_says_what_it_would_do_and_does_nothing() {
     let sets = [set("look", Mode::Observe, everything(&world.org), &[LEAVE])];
     let plan = world.plan(&sets);
     assert!(plan.steps.is_empty());
-    assert_eq!(plan.sets[0].counts(), (1, 0, 1));
+    assert_eq!(plan.sets[0].counts(), counts(1, 0, 1));
     assert!(!plan.sets[0].in_sync);
 }
 
@@ -116,8 +116,8 @@ fn sets_with_the_same_baseline_share_one_policy() {
     let plan = world.plan(&sets);
     assert_eq!(plan.sets.iter().map(|set| set.name.as_str()).collect::<Vec<_>>(), ["dev", "look", "prod"]);
     assert_eq!(plan.steps.len(), 5, "{:?}", words(&plan.steps));
-    assert_eq!(plan.sets[0].counts(), (2, 0, 2));
-    assert_eq!(plan.sets[2].counts(), (1, 0, 1));
+    assert_eq!(plan.sets[0].counts(), counts(2, 0, 2));
+    assert_eq!(plan.sets[2].counts(), counts(1, 0, 1));
     let policy = world.enforce(&sets);
     let targets: Vec<&str> = world.policy(&policy).targets.iter().map(String::as_str).collect();
     assert_eq!(targets, ["ou-workloads-dev", "ou-workloads-prod"]);
@@ -222,7 +222,7 @@ fn of_two_policies_of_ours_one_is_kept_in_order_and_the_other_left_alone() {
     world.policy(&policy).name = "another".to_owned();
     world.policy("p-a-copy").targets.insert(unit("Workloads"));
     let plan = world.plan(&sets);
-    assert_eq!(words(&plan.steps)[0], format!("put back policy {NAME} (p-a-copy)"));
+    assert_eq!(words(&plan.steps)[0], format!("put back policy {NAME} (p-a-copy), which denies less then"));
     world.apply(&plan.steps);
     assert!(world.plan(&sets).steps.is_empty());
 }
@@ -245,7 +245,10 @@ fn the_hash_is_of_what_is_wanted() {
     let mut renamed = sets.clone();
     "other".clone_into(&mut renamed[0].name);
     assert_eq!(hash(&world, &renamed), first);
-    assert_ne!(hash(&world, &enforce(units(&world.org, &["Workloads"], &[]))), first);
+    assert_eq!(hash(&world, &enforce(units(&world.org, &["Workloads"], &[]))), first, "accounts come and go");
+    let mut rules = sets.clone();
+    "another rule".clone_into(&mut rules[0].rules);
+    assert_ne!(hash(&world, &rules), first);
     let mut other = world.clone();
     other.library[0].document = other.library[0].document.replace("DenyLeaveOrganization", "Other");
     assert_ne!(hash(&other, &sets), first);

@@ -4,7 +4,8 @@ use soc2_guardrails::{Mode, Plan, Refusal, Selection, SetInput};
 use soc2_posture::organization::AccountState;
 
 use crate::model::{
-    ALLOW_ALL, MANAGEMENT, World, accounts, add_policy, deny, enforce, everything, guardrail, id, set, units, words,
+    ALLOW_ALL, MANAGEMENT, World, accounts, add_policy, counts, deny, enforce, everything, guardrail, id, set, units,
+    words,
 };
 
 const LEAVE: &str = "deny-leave-org";
@@ -46,7 +47,7 @@ fn a_foreign_policy_with_our_name_is_not_touched() {
     // Tagged as it says, it is ours.
     let tags = world.owner.tags(LEAVE);
     world.policy("p-foreign").tags = tags;
-    assert_eq!(world.plan(&sets).sets[0].counts(), (0, 1, 1));
+    assert_eq!(world.plan(&sets).sets[0].counts(), counts(0, 1, 1));
 
     // Ours under another name cannot take its name back.
     world.policy("p-foreign").name = "renamed".to_owned();
@@ -79,7 +80,7 @@ fn policies_of_another_cluster_stop_everything() {
 
     world.policy(&policy).tags.insert("soc2-operator.dev/owner-id".to_owned(), "someone".to_owned());
     world.policy(&policy).name = "theirs".to_owned();
-    assert_eq!(world.plan(&sets).sets[0].counts(), (1, 0, 1), "another owner is none of our business");
+    assert_eq!(world.plan(&sets).sets[0].counts(), counts(1, 0, 1), "another owner is none of our business");
 }
 
 #[test]
@@ -88,7 +89,11 @@ fn slots_are_counted_with_everything_that_is_there() {
     world.limits.max_per_target = 5;
     let sets = enforce(units(&world.org, &["Workloads/Prod", "Sandbox"], &[]));
     add_policy(&mut world.inventory, "p-1", &deny("s3:*"), &["ou-sandbox"]);
-    assert_eq!(world.plan(&sets).sets[0].counts(), (1, 0, 2), "2 there, 1 to attach, 1 reserved, 1 in transition");
+    assert_eq!(
+        world.plan(&sets).sets[0].counts(),
+        counts(1, 0, 2),
+        "2 there, 1 to attach, 1 reserved, 1 in transition"
+    );
     add_policy(&mut world.inventory, "p-2", &deny("s3:*"), &["ou-sandbox"]);
     world.policy("p-2").name = "aws-guardrails-abc".to_owned();
     let (reason, message) = refused(&world, &sets);
@@ -100,7 +105,7 @@ fn slots_are_counted_with_everything_that_is_there() {
     );
     assert_eq!(world.plan(&sets).slots[&"ou-sandbox".to_owned()], 3);
     world.reserved_slots = 0;
-    assert_eq!(world.plan(&sets).sets[0].counts(), (1, 0, 2));
+    assert_eq!(world.plan(&sets).sets[0].counts(), counts(1, 0, 2));
 
     // What is attached already needs no slot, however full it has become.
     world.enforce(&sets);

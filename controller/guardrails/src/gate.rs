@@ -1,0 +1,238 @@
+//! What of a plan may be written now: mode, approval, limits, maintenance window, and that what is new is enforced before what
+//! is old goes. Pure: the time is an argument.
+
+mod affected;
+mod approval;
+
+use std::collections::BTreeSet;
+use std::fmt;
+
+use jiff::{SignedDuration, Timestamp};
+
+pub use affected::{MaxAffected, MaxAffectedError};
+pub use approval::Approval;
+
+use crate::plan::{Mode, SetPlan, Step};
+use crate::window::Window;
+
+/// What a set asks for besides its plan, and what happened so far.
+#[derive(Clone, Debug)]
+pub struct GateInput<'a> {
+    /// The plan.
+    pub plan: &'a SetPlan,
+    /// Whether a strengthening change needs no approval.
+    pub automatic: bool,
+    /// Most accounts that a change may affect without approval.
+    pub max_affected: MaxAffected,
+    /// Active accounts of the organization.
+    pub accounts: usize,
+    /// Approvals for this set.
+    pub approvals: &'a [Approval],
+    /// Hash ([`SetPlan::wanted`]) of what was last in place.
+    pub applied: Option<&'a str>,
+    /// Since when all that is wanted is in place, without a gap.
+    pub in_place_since: Option<Timestamp>,
+    /// Removals that were begun under an approval.
+    pub begun: &'a BTreeSet<String>,
+    /// Since when what is there differs from what is wanted.
+    pub drifting_since: Option<Timestamp>,
+    /// How long a difference is left alone before it is put back.
+    pub revert_after: SignedDuration,
+    /// When changes may be made; always, if there is none.
+    pub window: Option<&'a Window>,
+    /// How long AWS may take until a write is enforced everywhere.
+    pub propagation: SignedDuration,
+    /// Now.
+    pub now: Timestamp,
+}
+
+/// What may be done now.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Verdict {
+    /// Steps that may be written, in order.
+    pub steps: Vec<Step>,
+    /// Why the rest may not, if there is any.
+    pub waiting: Option<Waiting>,
+    /// The approval that it rests on.
+    pub approval: Option<String>,
+}
+
+/// Why something is not done yet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Waiting {
+    /// Which condition says so.
+    pub kind: WaitingKind,
+    /// Its reason in CamelCase.
+    pub reason: &'static str,
+    /// In words, with what to do.
+    pub message: String,
+    /// When it passes by itself.
+    pub until: Option<Timestamp>,
+}
+
+/// The condition that says why something is not done yet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WaitingKind {
+    /// Mode `Plan`: the plan is published.
+    Planned,
+    /// A person has to approve.
+    ApprovalPending,
+    /// The maintenance window is closed.
+    WaitingForWindow,
+    /// What was written is not surely enforced everywhere yet.
+    Propagating,
+    /// A difference is left alone for a while before it is put back.
+    Drifted,
+}
+
+impl fmt::Display for WaitingKind {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(self, formatter)
+    }
+}
+
+/// Decides what of a plan may be written now.
+#[must_use]
+pub fn gate(input: &GateInput<'_>) -> Verdict {
+    let plan = input.plan;
+    if plan.refused.is_some() || (plan.steps.is_empty() && plan.removals.is_empty()) {
+        return Verdict::default();
+    }
+    match plan.mode {
+        Mode::Observe => Verdict::default(),
+        Mode::Plan => Verdict::waits(input.planned()),
+        Mode::Enforce if !plan.steps.is_empty() => input.additions(),
+        Mode::Enforce => input.removals(),
+    }
+}
+
+impl Verdict {
+    fn waits(waiting: Waiting) -> Self {
+        Self { waiting: Some(waiting), ..Self::default() }
+    }
+}
+
+impl GateInput<'_> {
+    fn planned(&self) -> Waiting {
+        let message = format!("plan {} is not written in mode Plan; set mode: Enforce for it", short(&self.plan.hash));
+        Waiting { kind: WaitingKind::Planned, reason: "ModePlan", message, until: None }
+    }
+
+    /// Whether what is wanted was in place before: then what differs is drift, and needs no approval.
+    fn is_drift(&self) -> bool {
+        self.applied == Some(self.plan.wanted.as_str())
+    }
+
+    fn additions(&self) -> Verdict {
+        let steps = &self.plan.steps;
+        if self.is_drift() {
+            let until = self.drifting_since.and_then(|since| since.checked_add(self.revert_after).ok());
+            return match until.filter(|until| *until > self.now) {
+                None => Verdict { steps: steps.clone(), ..Verdict::default() },
+                Some(until) => Verdict::waits(Waiting {
+                    kind: WaitingKind::Drifted,
+                    reason: "RevertAfter",
+                    message: format!("it is put back at {until} (spec.drift.revertAfter)"),
+                    until: Some(until),
+                }),
+            };
+        }
+        let approval = self.approval();
+        if approval.is_none()
+            && let Some(waiting) = self.unapproved()
+        {
+            return Verdict::waits(waiting);
+        }
+        self.in_window(steps.clone(), approval)
+    }
+
+    /// Everything wanted is there: what is too much may go once that is enforced.
+    fn removals(&self) -> Verdict {
+        // A set that is being removed wants nothing that would have to be enforced first.
+        if !self.plan.removing
+            && let Some(waiting) = self.propagating()
+        {
+            return Verdict::waits(waiting);
+        }
+        let approval = self.approval();
+        let begun = |step: &&Step| self.begun.contains(&step.to_string());
+        let may = |step: &&Step| approval.is_some() || !step.weakens() || begun(step);
+        let (allowed, held): (Vec<&Step>, Vec<&Step>) = self.plan.removals.iter().partition(may);
+        let allowed: Vec<Step> = allowed.into_iter().cloned().collect();
+        let needs_approval =
+            held.first().map(|first| self.ask("Weakens", &format!("it takes protection away: {first}")));
+        if allowed.is_empty() {
+            return needs_approval.map_or_else(Verdict::default, Verdict::waits);
+        }
+        let mut verdict = self.in_window(allowed, approval);
+        verdict.waiting = verdict.waiting.or(needs_approval);
+        verdict
+    }
+
+    /// Whether what is wanted may not be enforced everywhere yet.
+    fn propagating(&self) -> Option<Waiting> {
+        let since = self.in_place_since.filter(|_| self.is_drift());
+        let until = since.and_then(|since| since.checked_add(self.propagation).ok());
+        if until.is_some_and(|until| until <= self.now) {
+            return None;
+        }
+        let when = until.map_or_else(|| "soon".to_owned(), |until| format!("at {until}"));
+        Some(Waiting {
+            kind: WaitingKind::Propagating,
+            reason: "Propagating",
+            message: format!("what is wanted is surely enforced {when}; what is too much goes after that"),
+            until,
+        })
+    }
+
+    fn approval(&self) -> Option<&Approval> {
+        let fits = |approval: &&Approval| approval.covers(self.plan) && approval.is_valid(self.now);
+        self.approvals.iter().find(fits)
+    }
+
+    /// Why steps that no approval covers may not be done.
+    fn unapproved(&self) -> Option<Waiting> {
+        let most = self.max_affected.accounts(self.accounts);
+        let changed = self.plan.changed_accounts as usize;
+        if let Some(step) = self.plan.steps.iter().find(|step| step.weakens()) {
+            return Some(self.ask("Weakens", &format!("it denies less than now: {step}")));
+        }
+        if changed > most {
+            let why = format!(
+                "it changes {changed} accounts, and without approval at most {most} (spec.maxAffectedAccounts)"
+            );
+            return Some(self.ask("TooManyAccounts", &why));
+        }
+        (!self.automatic).then(|| self.ask("ApprovalRequired", "spec.approval is Manual"))
+    }
+
+    fn ask(&self, reason: &'static str, why: &str) -> Waiting {
+        let hash = &self.plan.hash;
+        let stale = self.approvals.iter().find_map(|approval| approval.why_not(self.plan, self.now));
+        let stale = stale.map(|why| format!("; {why}")).unwrap_or_default();
+        let message = format!("plan {hash} has to be approved by a GuardrailApproval with this planHash: {why}{stale}");
+        Waiting { kind: WaitingKind::ApprovalPending, reason, message, until: None }
+    }
+
+    fn in_window(&self, steps: Vec<Step>, approval: Option<&Approval>) -> Verdict {
+        let closed = self.window.filter(|window| !window.is_open(self.now));
+        let Some(window) = closed else {
+            return Verdict { steps, approval: approval.map(|approval| approval.name.clone()), waiting: None };
+        };
+        let until = window.next_opening(self.now);
+        let when =
+            until.map_or_else(|| "never: correct spec.window.schedule".to_owned(), |until| format!("at {until}"));
+        Verdict::waits(Waiting {
+            kind: WaitingKind::WaitingForWindow,
+            reason: "WindowClosed",
+            message: format!("changes are made in the window {window}, which opens {when}"),
+            until,
+        })
+    }
+}
+
+/// The beginning of a hash, for messages.
+#[must_use]
+pub fn short(hash: &str) -> &str {
+    hash.get(..12).unwrap_or(hash)
+}
