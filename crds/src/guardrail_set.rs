@@ -29,7 +29,7 @@ use crate::schema;
     printcolumn(
         name = "Mode",
         type_ = "string",
-        description = "Observe reports, Enforce writes",
+        description = "Observe reports, Plan publishes, Enforce writes",
         json_path = ".spec.mode"
     ),
     printcolumn(
@@ -81,6 +81,23 @@ pub struct GuardrailSetSpec {
     /// What is done about differences. Default: Observe.
     #[serde(default)]
     pub mode: GuardrailMode,
+    /// Who lets a change through. Default: Manual.
+    #[serde(default)]
+    pub approval: ApprovalMode,
+    /// Most accounts that a change may affect without approval, after inheritance: a number from 0 to 50, or a percentage of the
+    /// organization's active accounts, which is at least 5 and at most 50 accounts. Default: 10%.
+    #[serde(default = "default_max_affected_accounts")]
+    #[schemars(schema_with = "schema::max_affected_accounts")]
+    pub max_affected_accounts: String,
+    /// What is done when somebody changes what was in place.
+    #[serde(default)]
+    pub drift: DriftSpec,
+    /// When changes may be made. Omitted: always. Drift is put back at any time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub window: Option<MaintenanceWindow>,
+    /// What becomes of its policies when a set that ever enforced is deleted. Default: Retain.
+    #[serde(default)]
+    pub deletion_policy: DeletionPolicy,
     /// Stops work on this set; what is in AWS stands and is not watched.
     #[serde(default)]
     pub suspend: bool,
@@ -88,6 +105,70 @@ pub struct GuardrailSetSpec {
 
 fn default_max_direct_attachments() -> u32 {
     50
+}
+
+fn default_max_affected_accounts() -> String {
+    "10%".to_owned()
+}
+
+/// What is done about drift.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct DriftSpec {
+    /// How long a difference is left alone before it is put back. From 0s to 168h, default 0s: at once.
+    #[serde(default = "default_revert_after")]
+    #[schemars(schema_with = "schema::revert_after")]
+    pub revert_after: String,
+}
+
+impl Default for DriftSpec {
+    fn default() -> Self {
+        Self { revert_after: default_revert_after() }
+    }
+}
+
+fn default_revert_after() -> String {
+    "0s".to_owned()
+}
+
+/// A maintenance window.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct MaintenanceWindow {
+    /// When it opens: a cron expression of five fields (minute, hour, day of month, month, day of week), such as `0 2 * * SAT`.
+    #[schemars(schema_with = "schema::cron")]
+    pub schedule: String,
+    /// How long it stays open, in real time. From 1m to 168h.
+    #[schemars(schema_with = "schema::window_duration")]
+    pub duration: String,
+    /// Time zone of the schedule, as in the IANA database, such as `Europe/Berlin`. Default: UTC.
+    #[serde(default = "default_time_zone")]
+    #[schemars(schema_with = "schema::time_zone")]
+    pub time_zone: String,
+}
+
+fn default_time_zone() -> String {
+    "UTC".to_owned()
+}
+
+/// Who lets a change through.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum ApprovalMode {
+    /// A person, with a `GuardrailApproval` of the plan's hash.
+    #[default]
+    Manual,
+    /// Nobody has to when it only strengthens and affects at most `maxAffectedAccounts` accounts; else a person.
+    Automatic,
+}
+
+/// What becomes of the policies of a set that is deleted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum DeletionPolicy {
+    /// They stay as they are, tagged `soc2-operator.dev/retained`, and are nobody's.
+    #[default]
+    Retain,
+    /// They are detached and deleted, after an approval, because that weakens.
+    Remove,
 }
 
 /// A guardrail of the library.
@@ -105,6 +186,8 @@ pub enum GuardrailMode {
     /// Report what is missing; write nothing.
     #[default]
     Observe,
+    /// Publish the plan, with what would hold it back; write nothing.
+    Plan,
     /// Write it to AWS and keep it there.
     Enforce,
 }
@@ -123,14 +206,22 @@ pub struct GuardrailSetStatus {
     /// What would be, or is being, written.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub plan: Option<PlanStatus>,
-    /// The plan that was last applied in full.
+    /// What was last in place in full.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub applied: Option<AppliedStatus>,
+    /// Since when all that is wanted is in place, without a gap. What is too much goes only when that is enforced.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub in_place_since: Option<Time>,
+    /// Removals that were begun under an approval: they go on after a crash.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 500))]
+    pub removing: Vec<String>,
     /// Where each baseline has to be, and whether it is there.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 64))]
     pub baselines: Vec<BaselineStatus>,
-    /// `Ready`, `Stalled`, `Reconciling`, `InSync`, and `Applying`, `Held` or `Refused` while true.
+    /// `Ready`, `Stalled`, `Reconciling`, `InSync`, and `Planned`, `ApprovalPending`, `WaitingForWindow`, `Applying`, `Propagating`, `Held` or
+    /// `Refused` while true.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[x_kube(merge_strategy = kube::core::cel::ListMerge::Map(vec!["type".into()]))]
     pub conditions: Vec<Condition>,
@@ -140,7 +231,7 @@ pub struct GuardrailSetStatus {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct PlanStatus {
-    /// Hash of the plan's content, 64 hex digits.
+    /// Hash of contents, target rules and removals that weaken, 64 hex digits: what a `GuardrailApproval` names.
     pub hash: String,
     /// Policies to create.
     pub create: u32,
@@ -148,6 +239,18 @@ pub struct PlanStatus {
     pub update: u32,
     /// Attachments to make.
     pub attach: u32,
+    /// Attachments to take away.
+    #[serde(default)]
+    pub detach: u32,
+    /// Policies to delete.
+    #[serde(default)]
+    pub delete: u32,
+    /// Whether an account would be less protected afterwards. Then a person has to approve.
+    #[serde(default)]
+    pub weakens: bool,
+    /// Accounts for which it changes something, after inheritance.
+    #[serde(default)]
+    pub changed_accounts: u32,
     /// Accounts that the attachments affect, after inheritance.
     pub affected_accounts: u32,
     /// The first steps, one line each.

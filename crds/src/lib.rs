@@ -12,6 +12,7 @@ mod compliance_exception;
 mod compliance_profile;
 mod control_attestation;
 mod control_catalog;
+mod guardrail_approval;
 mod guardrail_set;
 mod manifest;
 mod schema;
@@ -23,6 +24,7 @@ pub use compliance_exception::*;
 pub use compliance_profile::*;
 pub use control_attestation::*;
 pub use control_catalog::*;
+pub use guardrail_approval::*;
 pub use guardrail_set::*;
 pub use manifest::{crds, manifest};
 

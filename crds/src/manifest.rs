@@ -6,7 +6,7 @@ use serde_yaml::Value;
 
 use crate::{
     AccountPosture, AwsOrganization, ComplianceException, ComplianceProfile, ControlAttestation, ControlCatalog,
-    GuardrailSet,
+    GuardrailApproval, GuardrailSet,
 };
 
 /// First line of each generated file.
@@ -22,6 +22,7 @@ pub fn crds() -> Vec<CustomResourceDefinition> {
         ComplianceProfile::crd(),
         ControlAttestation::crd(),
         ControlCatalog::crd(),
+        GuardrailApproval::crd(),
         GuardrailSet::crd(),
     ]
 }

@@ -9,7 +9,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use soc2_crds::{
     AccountPosture, AwsOrganization, ComplianceException, ComplianceProfile, ControlAttestation, ControlCatalog,
-    GuardrailSet,
+    GuardrailApproval, GuardrailSet,
 };
 
 /// Documents with the name of the file that they are in.
@@ -44,6 +44,7 @@ fn read_again(document: &Value) -> Value {
         "ComplianceException" => round_trip::<ComplianceException>(document),
         "ControlAttestation" => round_trip::<ControlAttestation>(document),
         "ControlCatalog" => round_trip::<ControlCatalog>(document),
+        "GuardrailApproval" => round_trip::<GuardrailApproval>(document),
         "GuardrailSet" => round_trip::<GuardrailSet>(document),
         "AccountPosture" => round_trip::<AccountPosture>(document),
         other => panic!("kind {other}"),

@@ -81,6 +81,33 @@ impl PolicyWriter for OrganizationsWriter {
         }
     }
 
+    async fn detach_policy(&self, id: &str, target: &str, guard: &dyn WriteGuard) -> Result<(), AwsError> {
+        let _turn = self.turn().await;
+        let send = || self.client.detach_policy().policy_id(id).target_id(target).send();
+        match self.caller.write("DetachPolicy", guard, send).await {
+            Err(error) if !error.is("PolicyNotAttached") => Err(error),
+            _ => Ok(()),
+        }
+    }
+
+    async fn delete_policy(&self, id: &str, guard: &dyn WriteGuard) -> Result<(), AwsError> {
+        let _turn = self.turn().await;
+        let send = || self.client.delete_policy().policy_id(id).send();
+        match self.caller.write("DeletePolicy", guard, send).await {
+            Err(error) if !error.is("PolicyNotFound") => Err(error),
+            _ => Ok(()),
+        }
+    }
+
+    async fn tag_policy(&self, id: &str, key: &str, value: &str, guard: &dyn WriteGuard) -> Result<(), AwsError> {
+        let tag = Tag::builder().key(key).value(value).build();
+        let tag =
+            tag.map_err(|error| AwsError::new(ErrorClass::Terminal, "InvalidRequest", format!("tag: {error}")))?;
+        let _turn = self.turn().await;
+        let send = || self.client.tag_resource().resource_id(id).tags(tag.clone()).send();
+        self.caller.write("TagResource", guard, send).await.map(drop)
+    }
+
     async fn identity(&self) -> Result<AccountId, AwsError> {
         self.identity.account().await
     }

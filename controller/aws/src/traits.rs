@@ -84,6 +84,12 @@ pub trait PolicyWriter: Send + Sync {
     async fn update_policy(&self, id: &str, policy: &NewPolicy, guard: &dyn WriteGuard) -> Result<(), AwsError>;
     /// `AttachPolicy`; `DuplicatePolicyAttachmentException` counts as done.
     async fn attach_policy(&self, id: &str, target: &str, guard: &dyn WriteGuard) -> Result<(), AwsError>;
+    /// `DetachPolicy`; `PolicyNotAttachedException` counts as done.
+    async fn detach_policy(&self, id: &str, target: &str, guard: &dyn WriteGuard) -> Result<(), AwsError>;
+    /// `DeletePolicy`; `PolicyNotFoundException` counts as done.
+    async fn delete_policy(&self, id: &str, guard: &dyn WriteGuard) -> Result<(), AwsError>;
+    /// `TagResource` with one tag.
+    async fn tag_policy(&self, id: &str, key: &str, value: &str, guard: &dyn WriteGuard) -> Result<(), AwsError>;
     /// Whether the role can be assumed: `GetCallerIdentity` with it. Gives the account.
     async fn identity(&self) -> Result<AccountId, AwsError>;
 }

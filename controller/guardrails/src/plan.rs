@@ -45,6 +45,8 @@ pub struct Plan {
     pub sets: Vec<SetPlan>,
     /// Ids of the policies that are ours.
     pub owned: Vec<String>,
+    /// Which policy of ours carries which baseline.
+    pub carriers: BTreeMap<String, String>,
     /// Id of another cluster that has policies under our owner id. Then every set is refused.
     pub foreign_cluster: Option<String>,
     /// Policies attached now to each target that a set wants, whosever they are.
@@ -171,6 +173,8 @@ pub fn plan(input: &PlanInput<'_>) -> Plan {
     }
     plan.sets.sort_by(|left, right| left.name.cmp(&right.name));
     plan.steps = steps.into_iter().collect();
+    plan.carriers =
+        ownership.carriers().map(|(baseline, carrier)| (baseline.to_owned(), carrier.id.to_owned())).collect();
     plan.owned = ownership.owned;
     plan.foreign_cluster = ownership.foreign_cluster;
     plan

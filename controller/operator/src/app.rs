@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 use crate::context::{Context, Stores};
 use crate::control::Prepared;
 use crate::feeds::Feeds;
-use crate::guardrail::GuardrailReconciler;
+use crate::guardrail::{ApprovalReconciler, GuardrailReconciler};
 use crate::http::{self, Readiness};
 use crate::kubernetes::events::Events;
 use crate::lease::{LeaseConfig, LeaseHolder};
@@ -64,6 +64,7 @@ struct Controllers {
     organizations: Prepared<OrganizationReconciler>,
     profiles: Prepared<ProfileReconciler>,
     sets: Prepared<GuardrailReconciler>,
+    approvals: Prepared<ApprovalReconciler>,
     exceptions: Prepared<ExceptionReconciler>,
     attestations: Prepared<AttestationReconciler>,
     catalogs: Prepared<CatalogReconciler>,
@@ -75,6 +76,7 @@ impl Controllers {
             organizations: Prepared::new(client.clone()),
             profiles: Prepared::new(client.clone()),
             sets: Prepared::new(client.clone()),
+            approvals: Prepared::new(client.clone()),
             exceptions: Prepared::new(client.clone()),
             attestations: Prepared::new(client.clone()),
             catalogs: Prepared::new(client.clone()),
@@ -86,6 +88,7 @@ impl Controllers {
             organizations: self.organizations.store(),
             profiles: self.profiles.store(),
             sets: self.sets.store(),
+            approvals: self.approvals.store(),
             exceptions: self.exceptions.store(),
             attestations: self.attestations.store(),
             catalogs: self.catalogs.store(),
@@ -99,12 +102,13 @@ impl Controllers {
             self.organizations.run(OrganizationReconciler, context(), triggers::organizations(&context()), cancel());
         let profiles = self.profiles.run(ProfileReconciler, context(), triggers::profiles(&context()), cancel());
         let sets = self.sets.run(GuardrailReconciler, context(), triggers::sets(&context()), cancel());
+        let approvals = self.approvals.run(ApprovalReconciler, context(), triggers::approvals(&context()), cancel());
         let exceptions =
             self.exceptions.run(ExceptionReconciler, context(), triggers::exceptions(&context()), cancel());
         let attestations =
             self.attestations.run(AttestationReconciler, context(), triggers::attestations(&context()), cancel());
         let catalogs = self.catalogs.run(CatalogReconciler, context(), stream::pending(), cancel());
-        tokio::join!(organizations, profiles, sets, exceptions, attestations, catalogs);
+        tokio::join!(organizations, profiles, sets, approvals, exceptions, attestations, catalogs);
     }
 }
 

@@ -10,7 +10,8 @@ use kube::{Client, Resource, ResourceExt};
 use soc2_aws::Aws;
 use soc2_catalog::Catalog;
 use soc2_crds::{
-    AwsOrganization, ComplianceException, ComplianceProfile, ControlAttestation, ControlCatalog, GuardrailSet,
+    AwsOrganization, ComplianceException, ComplianceProfile, ControlAttestation, ControlCatalog, GuardrailApproval,
+    GuardrailSet,
 };
 
 use crate::feeds::Feeds;
@@ -127,6 +128,8 @@ pub struct Stores {
     pub profiles: Store<DeserializeGuard<ComplianceProfile>>,
     /// Guardrail sets.
     pub sets: Store<DeserializeGuard<GuardrailSet>>,
+    /// Approvals of plans.
+    pub approvals: Store<DeserializeGuard<GuardrailApproval>>,
     /// Exceptions.
     pub exceptions: Store<DeserializeGuard<ComplianceException>>,
     /// Attestations.
@@ -138,12 +141,13 @@ pub struct Stores {
 impl Stores {
     /// Waits until every store has what there is.
     pub async fn ready(&self) {
-        let Self { organizations, profiles, sets, exceptions, attestations, catalogs } = self;
+        let Self { organizations, profiles, sets, approvals, exceptions, attestations, catalogs } = self;
         // One that is never filled ends with the process.
         let _ = tokio::join!(
             organizations.wait_until_ready(),
             profiles.wait_until_ready(),
             sets.wait_until_ready(),
+            approvals.wait_until_ready(),
             exceptions.wait_until_ready(),
             attestations.wait_until_ready(),
             catalogs.wait_until_ready()
@@ -196,7 +200,24 @@ impl Stores {
         self.profiles.state().into_iter().filter(of_organization).collect()
     }
 
-    /// Guardrail sets of an organization that can be read and are not being deleted, in order of name.
+    /// Approvals for a guardrail set, in order of name.
+    #[must_use]
+    pub fn approvals_of(&self, set: &str) -> Vec<GuardrailApproval> {
+        let mut found: Vec<GuardrailApproval> = self
+            .approvals
+            .state()
+            .iter()
+            .filter_map(|guard| guard.0.clone().ok())
+            .filter(|approval| {
+                approval.spec.guardrail_set_ref.name == set && approval.metadata.deletion_timestamp.is_none()
+            })
+            .collect();
+        found.sort_by_key(ResourceExt::name_any);
+        found
+    }
+
+    /// Guardrail sets of an organization that can be read, in order of name; of those that are being deleted only the ones
+    /// that have policies to take away.
     #[must_use]
     pub fn sets_of(&self, organization: &str) -> Vec<GuardrailSet> {
         let mut found: Vec<GuardrailSet> = self
@@ -204,7 +225,8 @@ impl Stores {
             .state()
             .iter()
             .filter_map(|guard| guard.0.clone().ok())
-            .filter(|set| set.spec.organization_ref.name == organization && set.metadata.deletion_timestamp.is_none())
+            .filter(|set| set.spec.organization_ref.name == organization)
+            .filter(|set| set.metadata.deletion_timestamp.is_none() || crate::guardrail::is_removing(set))
             .collect();
         found.sort_by_key(ResourceExt::name_any);
         found

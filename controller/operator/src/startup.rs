@@ -19,10 +19,11 @@ use crate::lease::{Leadership, LeaseHolder};
 
 /// Waits until the API server serves our kinds.
 pub async fn wait_for_crds(client: &Client, readiness: &Readiness) {
-    const KINDS: [&str; 7] = [
+    const KINDS: [&str; 8] = [
         "awsorganizations",
         "complianceprofiles",
         "guardrailsets",
+        "guardrailapprovals",
         "accountpostures",
         "complianceexceptions",
         "controlattestations",

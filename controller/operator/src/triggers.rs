@@ -4,7 +4,9 @@ use futures::{Stream, StreamExt, stream};
 use kube::core::DeserializeGuard;
 use kube::runtime::reflector::{Lookup, ObjectRef, Store};
 use kube::{Resource, ResourceExt};
-use soc2_crds::{AwsOrganization, ComplianceException, ComplianceProfile, ControlAttestation, GuardrailSet};
+use soc2_crds::{
+    AwsOrganization, ComplianceException, ComplianceProfile, ControlAttestation, GuardrailApproval, GuardrailSet,
+};
 use tokio_stream::wrappers::BroadcastStream;
 
 use crate::context::{Context, Stores};
@@ -45,9 +47,15 @@ pub fn profiles(context: &Context) -> impl Stream<Item = Ref<ComplianceProfile>>
 
 /// Guardrail sets of an organization that is touched.
 pub fn sets(context: &Context) -> impl Stream<Item = Ref<GuardrailSet>> + Send + use<> {
-    touched(context, |stores, name| {
-        let of_organization = |set: &GuardrailSet| set.spec.organization_ref.name == name;
-        matching(&stores.sets, |set| of_organization(set) && set.metadata.deletion_timestamp.is_none())
+    touched(context, |stores, name| matching(&stores.sets, |set| set.spec.organization_ref.name == name))
+}
+
+/// Approvals for a set of which the plan changed.
+pub fn approvals(context: &Context) -> impl Stream<Item = Ref<GuardrailApproval>> + Send + use<> {
+    nudged(context, |stores, nudge| match nudge {
+        Nudge::ApprovalsOf(set) => matching(&stores.approvals, |approval| approval.spec.guardrail_set_ref.name == *set),
+        Nudge::Everything => matching(&stores.approvals, |_| true),
+        _ => Vec::new(),
     })
 }
 

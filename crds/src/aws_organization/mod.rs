@@ -316,7 +316,7 @@ pub struct Unassigned {
 }
 
 /// What holds for every guardrail of the organization.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct OrganizationGuardrails {
     /// Policy slots of each target that the operator leaves free for others. Default: 0.
@@ -326,4 +326,19 @@ pub struct OrganizationGuardrails {
     /// Stops every write to AWS at once; differences are reported and not put back.
     #[serde(default)]
     pub hold_writes: bool,
+    /// How long AWS may take until a written policy is enforced everywhere. What is replaced stays until then. From 0s to 24h,
+    /// default 15m.
+    #[serde(default = "default_propagation_delay")]
+    #[schemars(schema_with = "schema::propagation_delay")]
+    pub propagation_delay: String,
+}
+
+impl Default for OrganizationGuardrails {
+    fn default() -> Self {
+        Self { reserved_slots: 0, hold_writes: false, propagation_delay: default_propagation_delay() }
+    }
+}
+
+fn default_propagation_delay() -> String {
+    "15m".to_owned()
 }

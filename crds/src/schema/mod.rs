@@ -4,12 +4,14 @@
 //! only the regular expression. Items of long or deeply nested lists have a `pattern` all the same: it costs nothing of
 //! the CEL budget, and the API server names the item.
 
+mod guardrails;
 mod owners;
 mod tidy;
 
 use schemars::{Schema, SchemaGenerator, json_schema};
 use serde_json::json;
 
+pub(crate) use guardrails::*;
 pub(crate) use owners::*;
 pub(crate) use tidy::tidy;
 
@@ -194,7 +196,7 @@ pub(crate) fn day(_: &mut SchemaGenerator) -> Schema {
 }
 
 /// A duration in hours, minutes and seconds between two others.
-fn duration(min: &str, max: &str, example: &str) -> Schema {
+pub(super) fn duration(min: &str, max: &str, example: &str) -> Schema {
     text(
         20,
         &format!(

@@ -1,14 +1,14 @@
-//! The enact step: the writes of a plan, one after the other, each safe to repeat and safe to be the last one.
+//! The enact step: the writes that the gate lets through, one after the other, each safe to repeat and safe to be the last one.
 //!
 //! Between any two writes the operator may die. The next one reads AWS, plans again and goes on: a policy exists with its
-//! tags from the first moment, an attachment is there or not, and nothing is ever detached or deleted here.
+//! tags from the first moment, and an attachment is there or not. What is taken away is too much already when its turn comes.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use soc2_aws::{AwsError, Directory, ErrorClass, NewPolicy, PolicyWriter, Role, WriteGuard};
-use soc2_guardrails::{Mode, Policy, PolicyBody, PolicyRef, SetPlan, Step};
+use soc2_guardrails::{Policy, PolicyBody, PolicyRef, Step};
 
 use super::observe::Observed;
 use super::overlay::Effect;
@@ -26,29 +26,28 @@ pub struct Enacted {
     pub held: Option<String>,
 }
 
-/// Does the steps of one set, in order, until one fails.
-pub async fn enact(context: &Context, observed: &Observed, plan: &SetPlan) -> Enacted {
+/// Does the steps that the gate let through, in order, until one fails.
+pub async fn enact(context: &Context, observed: &Observed, set: &str, steps: &[Step]) -> Enacted {
     let mut enacted = Enacted::default();
-    if plan.mode != Mode::Enforce || plan.refused.is_some() || plan.steps.is_empty() {
+    if steps.is_empty() {
         return enacted;
     }
-    if observed.object.spec.guardrails.hold_writes {
-        enacted.held = Some("spec.guardrails.holdWrites of the AwsOrganization is true".to_owned());
-        return enacted;
-    }
-    let Some(role) = observed.write_role() else {
-        enacted.held = Some("the AwsOrganization has no spec.organizations.writeRole".to_owned());
-        return enacted;
+    let role = match may_write(observed) {
+        Ok(role) => role,
+        Err(held) => {
+            enacted.held = Some(held);
+            return enacted;
+        }
     };
     let mut work = Work::new(context, observed, &role);
-    for step in &plan.steps {
+    for step in steps {
         match work.perform(step).await {
             Ok(()) => {
-                tracing::info!(set = %plan.name, organization = %observed.owner.organization_id, %step, "written to AWS");
+                tracing::info!(%set, organization = %observed.owner.organization_id, %step, "written to AWS");
                 enacted.done.push(step.clone());
             }
             Err(error) => {
-                tracing::warn!(set = %plan.name, %step, %error, "a write failed; it is tried again");
+                tracing::warn!(%set, %step, %error, "a write failed; it is tried again");
                 enacted.error = Some(error);
                 break;
             }
@@ -59,6 +58,29 @@ pub async fn enact(context: &Context, observed: &Observed, plan: &SetPlan) -> En
     context.feeds.request_policies(&work.name);
     context.feeds.touch(&work.name);
     enacted
+}
+
+/// Tags policies.
+///
+/// # Errors
+/// Why it cannot be done now, in words.
+pub async fn tag(context: &Context, observed: &Observed, ids: &[String], key: &str, value: &str) -> Result<(), String> {
+    let role = may_write(observed)?;
+    let work = Work::new(context, observed, &role);
+    for id in ids {
+        work.writer.tag_policy(id, key, value, &work.guard).await.map_err(|error| error.message)?;
+        tracing::info!(policy = %id, key, value, "tagged");
+    }
+    context.feeds.request_policies(&work.name);
+    Ok(())
+}
+
+/// The role that writes; else why nothing may be written.
+fn may_write(observed: &Observed) -> Result<Role, String> {
+    if observed.object.spec.guardrails.hold_writes {
+        return Err("spec.guardrails.holdWrites of the AwsOrganization is true".to_owned());
+    }
+    observed.write_role().ok_or_else(|| "the AwsOrganization has no spec.organizations.writeRole".to_owned())
 }
 
 struct Work<'a> {
@@ -104,6 +126,16 @@ impl<'a> Work<'a> {
                 let id = self.resolve(policy)?;
                 self.writer.attach_policy(&id, &target.id.0, &self.guard).await?;
                 self.push(Effect::Attached { id, target: target.id.0.clone() });
+                Ok(())
+            }
+            Step::Detach { id, target, .. } => {
+                self.writer.detach_policy(id, &target.0, &self.guard).await?;
+                self.push(Effect::Detached { id: id.clone(), target: target.0.clone() });
+                Ok(())
+            }
+            Step::Delete { id, .. } => {
+                self.writer.delete_policy(id, &self.guard).await?;
+                self.push(Effect::Deleted { id: id.clone() });
                 Ok(())
             }
         }

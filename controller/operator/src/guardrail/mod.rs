@@ -1,11 +1,15 @@
-//! Guardrail sets: observe, plan, enact, report.
+//! Guardrail sets: observe, plan, gate, enact, report.
 //!
 //! All sets of an organization are planned together, because they share slots; each set enacts and reports its own part.
 
+mod approvals;
 mod enact;
+mod guarded;
 mod observe;
 mod overlay;
 mod report;
+mod retire;
+mod verdict;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,15 +17,17 @@ use std::time::Duration;
 use kube::ResourceExt;
 use kube::runtime::controller::Action;
 use soc2_crds::GuardrailSet;
-use soc2_guardrails::{Mode, SetPlan};
+use soc2_guardrails::{SetPlan, Verdict};
 
 use crate::context::Context;
-use crate::control::{Reconciler, jittered};
+use crate::control::{Reconciler, jittered, until};
 use crate::error::Error;
 
+pub use approvals::ApprovalReconciler;
 pub use observe::{Blocked, Observed, observe};
 pub use overlay::Overlay;
 pub use report::{MANAGER, SetSnapshot};
+pub use retire::is_removing;
 
 /// When nothing happens, a set is looked at this often; drift is found when the feed reads the policies.
 const IDLE: Duration = Duration::from_mins(5);
@@ -40,8 +46,12 @@ impl Reconciler for GuardrailReconciler {
     const MANAGER: &'static str = MANAGER;
 
     async fn reconcile(&self, context: &Context, set: Arc<GuardrailSet>) -> Result<Action, Error> {
-        if set.metadata.deletion_timestamp.is_some() || set.spec.suspend {
+        let leaving = set.metadata.deletion_timestamp.is_some();
+        if leaving && !retire::is_held(&set) || !leaving && set.spec.suspend {
             return Ok(Action::await_change());
+        }
+        if leaving && retire::is_abandoned(&set) {
+            return retire::release(context, &set).await;
         }
         if context.is_new_generation(&*set) {
             context.feeds.touch(&set.spec.organization_ref.name);
@@ -49,43 +59,72 @@ impl Reconciler for GuardrailReconciler {
         let writing = context.feeds.writing(&set.spec.organization_ref.name);
         // One writer per organization: plans of two sets must not be enacted side by side.
         let _turn = writing.lock().await;
-        let observed = match observe(context, &set.spec.organization_ref.name) {
-            Ok(observed) => observed,
-            Err(blocked) => {
+        match turn(context, &set).await {
+            Ok(Done::Next(action)) => Ok(action),
+            Ok(Done::Blocked(blocked)) => {
                 report::blocked(context, &set, &blocked).await?;
-                return Ok(Action::requeue(jittered(AFTER_FAILURE)));
+                Ok(Action::requeue(jittered(AFTER_FAILURE)))
             }
-        };
-        let Some(plan) = observed.plan.sets.iter().find(|plan| plan.name == set.name_any()).cloned() else {
-            return Ok(Action::requeue(AFTER_WRITES));
-        };
-        if may_enact(&plan) {
-            report::applying(context, &set, &plan).await?;
+            Err(error) => Err(error),
         }
-        let enacted = enact::enact(context, &observed, &plan).await;
-        report::report(context, &set, &observed, &plan, &enacted).await?;
-        if observed.settling {
-            // The feed's own interval is too long to wait for.
-            context.feeds.request_policies(&set.spec.organization_ref.name);
-        }
-        Ok(Action::requeue(next(&plan, &enacted, observed.settling)))
     }
 }
 
-fn may_enact(plan: &SetPlan) -> bool {
-    plan.mode == Mode::Enforce && plan.refused.is_none() && !plan.steps.is_empty()
+/// How a turn ended.
+enum Done {
+    /// What comes next.
+    Next(Action),
+    /// There was nothing to plan from, or a field makes no sense.
+    Blocked(Blocked),
 }
 
-fn next(plan: &SetPlan, enacted: &enact::Enacted, settling: bool) -> Duration {
+/// One turn of a set, with nobody else writing.
+async fn turn(context: &Context, set: &Arc<GuardrailSet>) -> Result<Done, Error> {
+    let observed = match observe(context, &set.spec.organization_ref.name) {
+        Ok(observed) => observed,
+        Err(blocked) => return Ok(Done::Blocked(blocked)),
+    };
+    if retire::is_held(set) && !is_removing(set) {
+        return retire::retain(context, &observed, Arc::clone(set)).await.map(Done::Next);
+    }
+    let Some(plan) = observed.plan.sets.iter().find(|plan| plan.name == set.name_any()).cloned() else {
+        return Ok(Done::Next(Action::requeue(AFTER_WRITES)));
+    };
+    if is_removing(set) && plan.refused.is_none() && plan.removals.is_empty() && !observed.settling {
+        return retire::release(context, set).await.map(Done::Next);
+    }
+    let verdict = match verdict::verdict(context, &observed, set, &plan) {
+        Ok(verdict) => verdict,
+        Err(blocked) => return Ok(Done::Blocked(blocked)),
+    };
+    if !verdict.steps.is_empty() {
+        retire::hold(context, set).await?;
+        report::applying(context, set, &plan, &verdict).await?;
+    }
+    let enacted = enact::enact(context, &observed, &plan.name, &verdict.steps).await;
+    report::report(context, set, &observed, &report::Outcome { plan: &plan, verdict: &verdict, enacted: &enacted })
+        .await?;
+    if observed.settling {
+        // The feed's own interval is too long to wait for.
+        context.feeds.request_policies(&set.spec.organization_ref.name);
+    }
+    Ok(Done::Next(Action::requeue(next(context, &plan, &verdict, &enacted, observed.settling))))
+}
+
+fn next(context: &Context, plan: &SetPlan, verdict: &Verdict, enacted: &enact::Enacted, settling: bool) -> Duration {
     if enacted.error.is_some() || enacted.held.is_some() {
-        jittered(AFTER_FAILURE)
-    } else if settling {
-        AFTER_WRITES
-    } else if plan.in_sync && enacted.done.is_empty() {
-        jittered(IDLE)
-    } else if plan.mode == Mode::Enforce && plan.refused.is_none() {
-        AFTER_WRITES
-    } else {
-        jittered(IDLE)
+        return jittered(AFTER_FAILURE);
     }
+    if settling || !enacted.done.is_empty() {
+        return AFTER_WRITES;
+    }
+    let due = verdict.waiting.as_ref().and_then(|waiting| waiting.until);
+    if let Some(due) = due {
+        return until(due, (context.now)()).min(jittered(IDLE));
+    }
+    // In place for the first time: that is recorded, and what is too much can be timed.
+    if plan.steps.is_empty() && !plan.removals.is_empty() && verdict.waiting.is_none() {
+        return AFTER_WRITES;
+    }
+    jittered(IDLE)
 }

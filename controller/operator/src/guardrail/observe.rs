@@ -9,6 +9,8 @@ use soc2_guardrails::{Limits, Mode, Owner, Plan, PlanInput, Policy, PolicyInvent
 use soc2_posture::organization::Organization;
 use soc2_posture::targets::select;
 
+use super::guarded::guarded;
+use super::retire;
 use crate::context::Context;
 use crate::select::guardrail_selection;
 
@@ -109,6 +111,7 @@ pub fn observe(context: &Context, name: &str) -> Result<Observed, Blocked> {
     let settling = overlay.is_some();
     let planned_on = overlay.map_or_else(|| Arc::clone(&inventory), Arc::new);
     let sets: Vec<SetInput> = context.stores.sets_of(name).iter().map(|set| input_of(set, &organization)).collect();
+    let guarded = guarded(&object);
     let plan = plan(&PlanInput {
         org: &organization,
         inventory: &planned_on,
@@ -120,6 +123,7 @@ pub fn observe(context: &Context, name: &str) -> Result<Observed, Blocked> {
             max_per_target: object.spec.limits.scp_max_per_target,
         },
         reserved_slots: object.spec.guardrails.reserved_slots,
+        guarded: &guarded,
     });
     Ok(Observed { object, organization, inventory, owner, plan, settling })
 }
@@ -129,16 +133,24 @@ fn reading(what: &str) -> Blocked {
 }
 
 fn input_of(set: &GuardrailSet, organization: &Organization) -> SetInput {
+    let removing = retire::is_removing(set);
+    let named: Vec<String> = set.spec.baselines.iter().map(|baseline| baseline.name.clone()).collect();
+    let had = set.status.iter().flat_map(|status| &status.baselines).map(|baseline| baseline.name.clone());
     SetInput {
         name: set.name_any(),
         mode: match set.spec.mode {
+            _ if removing => Mode::Enforce,
             GuardrailMode::Observe => Mode::Observe,
+            GuardrailMode::Plan => Mode::Plan,
             GuardrailMode::Enforce => Mode::Enforce,
         },
-        suspended: set.spec.suspend,
+        rules: serde_json::to_string(&set.spec.targets).unwrap_or_default(),
+        previous: had.chain(named.iter().filter(|_| removing).cloned()).collect(),
+        removing,
+        suspended: set.spec.suspend && !removing,
         selection: guardrail_selection(&set.spec.targets, organization),
         max_direct: set.spec.max_direct_attachments,
-        baselines: set.spec.baselines.iter().map(|baseline| baseline.name.clone()).collect(),
+        baselines: if removing { Vec::new() } else { named },
         error: tags_missing(set, organization),
     }
 }

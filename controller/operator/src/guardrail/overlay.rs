@@ -30,12 +30,26 @@ pub enum Effect {
         /// Where.
         target: String,
     },
+    /// The policy is no longer attached.
+    Detached {
+        /// Its id.
+        id: String,
+        /// Where it was.
+        target: String,
+    },
+    /// The policy is gone.
+    Deleted {
+        /// Its id.
+        id: String,
+    },
 }
 
 impl Effect {
     fn id(&self) -> &str {
         match self {
-            Self::Policy { id, .. } | Self::Attached { id, .. } => id,
+            Self::Policy { id, .. } | Self::Attached { id, .. } | Self::Detached { id, .. } | Self::Deleted { id } => {
+                id
+            }
         }
     }
 
@@ -54,8 +68,12 @@ pub struct Overlay {
 }
 
 impl Overlay {
-    /// Remembers a write.
+    /// Remembers a write; what was written before about the same attachment no longer holds.
     pub fn push(&mut self, effect: Effect) {
+        if let Effect::Attached { id, target } | Effect::Detached { id, target } = &effect {
+            let about = |old: &Effect| matches!(old, Effect::Attached { id: i, target: t } | Effect::Detached { id: i, target: t } if i == id && t == target);
+            self.entries.retain(|(_, old)| !about(old));
+        }
         self.entries.push((Instant::now(), effect));
     }
 
@@ -89,6 +107,8 @@ fn shows(reading: &PolicyInventory, effect: &Effect) -> bool {
             found.name == policy.name && found.content == policy.content && found.tags == policy.tags
         }),
         Effect::Attached { id, target } => reading.policies.get(id).is_some_and(|found| found.targets.contains(target)),
+        Effect::Detached { id, target } => reading.policies.get(id).is_none_or(|found| !found.targets.contains(target)),
+        Effect::Deleted { id } => !reading.policies.contains_key(id),
     }
 }
 
@@ -103,6 +123,12 @@ fn lay(inventory: &mut PolicyInventory, effect: &Effect) {
                 found.targets.insert(target.clone());
             }
         }
+        Effect::Detached { id, target } => {
+            if let Some(found) = inventory.policies.get_mut(id) {
+                found.targets.remove(target);
+            }
+        }
+        Effect::Deleted { id } => drop(inventory.policies.remove(id)),
     }
 }
 

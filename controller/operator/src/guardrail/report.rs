@@ -1,8 +1,11 @@
 //! The report step: status, conditions and events of a set, on every path.
 
+use std::collections::BTreeSet;
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::{Resource, ResourceExt};
 use soc2_crds::{AppliedStatus, BaselineStatus, GuardrailSet, GuardrailSetStatus, PlanStatus};
-use soc2_guardrails::{Mode, SetPlan, Step};
+use soc2_guardrails::{Mode, SetPlan, Step, Verdict, Waiting, WaitingKind};
 
 use super::enact::Enacted;
 use super::observe::{Blocked, Observed};
@@ -11,13 +14,29 @@ use crate::error::Error;
 use crate::kubernetes::conditions::{Fact, time};
 use crate::kubernetes::events::Happening;
 use crate::kubernetes::status::{Desired, StatusWriter, fields_of};
+use crate::owners::Nudge;
 use crate::requested_at;
 
 /// Field manager of the guardrails' part.
 pub const MANAGER: &str = "soc2-operator/guardrails";
 
-const FIELDS: &[&str] = &["observedGeneration", "lastHandledReconcileAt", "plan", "applied", "baselines"];
-const CONDITIONS: &[&str] = &["Ready", "Stalled", "Reconciling", "InSync", "Applying", "Held", "Refused"];
+const FIELDS: &[&str] =
+    &["observedGeneration", "lastHandledReconcileAt", "plan", "applied", "inPlaceSince", "removing", "baselines"];
+const CONDITIONS: &[&str] = &[
+    "Ready",
+    "Stalled",
+    "Reconciling",
+    "InSync",
+    "Planned",
+    "ApprovalPending",
+    "WaitingForWindow",
+    "Applying",
+    "Propagating",
+    "Held",
+    "Refused",
+];
+/// Most removals that are remembered over a crash; of more the rest needs a second approval then.
+const MOST_REMOVALS: usize = 500;
 
 /// What the metrics show of a set.
 #[derive(Clone, Debug, Default)]
@@ -28,11 +47,27 @@ pub struct SetSnapshot {
     pub baselines: Vec<(String, bool, u64)>,
 }
 
-/// Says that writing begins, before the first write: after a crash it is on record.
-pub async fn applying(context: &Context, set: &GuardrailSet, plan: &SetPlan) -> Result<(), Error> {
+/// A turn: what was planned, what of it was let through, and what became of that.
+pub struct Outcome<'a> {
+    /// The plan.
+    pub plan: &'a SetPlan,
+    /// What may be done now.
+    pub verdict: &'a Verdict,
+    /// What was done.
+    pub enacted: &'a Enacted,
+}
+
+/// Says that writing begins, before the first write: after a crash it is on record, and approved removals go on.
+pub async fn applying(context: &Context, set: &GuardrailSet, plan: &SetPlan, verdict: &Verdict) -> Result<(), Error> {
     let mut status = base(set);
     status.plan = plan_status(plan);
-    let message = format!("{} of {} steps done", 0, plan.steps.len());
+    let weakening = verdict.steps.iter().filter(|step| matches!(step, Step::Detach { weakens: true, .. }));
+    status.removing = weakening.take(MOST_REMOVALS).map(Step::to_string).collect();
+    if !plan.steps.is_empty() {
+        status.in_place_since = None;
+    }
+    let approved = verdict.approval.as_ref().map(|name| format!(", approved by {name}")).unwrap_or_default();
+    let message = format!("0 of {} steps done{approved}", verdict.steps.len());
     let facts = vec![
         keep(set, "InSync").unwrap_or_else(|| Fact::no("InSync", "Applying", words(&plan.drift))),
         Fact::yes("Applying", "Applying", message.clone()),
@@ -40,6 +75,19 @@ pub async fn applying(context: &Context, set: &GuardrailSet, plan: &SetPlan) -> 
         Fact::unknown("Ready", "Applying", message),
     ];
     write(context, set, &status, facts).await
+}
+
+/// Says why a set that is being deleted is still there.
+pub async fn retiring(context: &Context, set: &GuardrailSet, held: &str) -> Result<(), Error> {
+    let message = format!(
+        "its policies cannot be tagged as left behind: {held}; or let go of it with the annotation soc2-operator.dev/abandon: \"true\""
+    );
+    let facts = vec![
+        Fact::no("Ready", "Retiring", message.clone()),
+        Fact::yes("Reconciling", "Retiring", message.clone()),
+        Fact::unknown("InSync", "Retiring", message),
+    ];
+    write(context, set, &base(set), facts).await
 }
 
 /// Says why there is no plan.
@@ -59,17 +107,18 @@ pub async fn report(
     context: &Context,
     set: &GuardrailSet,
     observed: &Observed,
-    plan: &SetPlan,
-    enacted: &Enacted,
+    outcome: &Outcome<'_>,
 ) -> Result<(), Error> {
+    let Outcome { plan, enacted, .. } = outcome;
     let in_sync = plan.in_sync && !observed.settling;
     let mut status = base(set);
-    let drift_before = status.applied.as_ref().is_some_and(|applied| applied.hash == plan.hash);
+    let drift_before = status.applied.as_ref().is_some_and(|applied| applied.hash == plan.wanted);
     status.plan = plan_status(plan);
-    if in_sync && plan.mode == Mode::Enforce && !drift_before {
-        status.applied = Some(AppliedStatus { hash: plan.hash.clone(), at: time((context.now)()) });
-    }
-    status.baselines = baselines(set, plan, enacted, drift_before);
+    in_place(&mut status, plan, observed.settling, time((context.now)()));
+    let gone = plan.removals.iter().filter(|step| !enacted.done.contains(step)).map(Step::to_string);
+    let left: BTreeSet<String> = gone.collect();
+    status.removing.retain(|step| left.contains(step));
+    status.baselines = baselines(set, observed, outcome, drift_before);
     let snapshot = SetSnapshot {
         organization: observed.object.name_any(),
         baselines: status
@@ -79,12 +128,33 @@ pub async fn report(
             .collect(),
     };
     context.published.set(&set.name_any(), snapshot);
-    let facts = facts(plan, enacted, in_sync, observed.settling);
-    context.events.publish(&set.object_ref(&()), happenings(set, plan, enacted, drift_before));
+    let before = set.status.clone().unwrap_or_default();
+    if (&before.plan, &before.applied) != (&status.plan, &status.applied) {
+        context.nudges.send(Nudge::ApprovalsOf(set.name_any()));
+    }
+    let facts = facts(outcome, in_sync, observed.settling);
+    context.events.publish(&set.object_ref(&()), happenings(set, outcome, drift_before));
     write(context, set, &status, facts).await
 }
 
-fn facts(plan: &SetPlan, enacted: &Enacted, in_sync: bool, settling: bool) -> Vec<Fact> {
+/// Since when everything wanted is in place.
+fn in_place(status: &mut GuardrailSetStatus, plan: &SetPlan, settling: bool, now: Time) {
+    if plan.mode != Mode::Enforce || plan.refused.is_some() || plan.removing {
+        return;
+    }
+    if !plan.steps.is_empty() {
+        status.in_place_since = None;
+    } else if !settling {
+        if status.applied.as_ref().is_none_or(|applied| applied.hash != plan.wanted) {
+            status.applied = Some(AppliedStatus { hash: plan.wanted.clone(), at: now.clone() });
+            status.in_place_since = None;
+        }
+        status.in_place_since.get_or_insert(now);
+    }
+}
+
+fn facts(outcome: &Outcome<'_>, in_sync: bool, settling: bool) -> Vec<Fact> {
+    let Outcome { plan, verdict, enacted } = outcome;
     if let Some(refused) = &plan.refused {
         let message = refused.message.clone();
         return vec![
@@ -94,44 +164,74 @@ fn facts(plan: &SetPlan, enacted: &Enacted, in_sync: bool, settling: bool) -> Ve
             Fact::no("InSync", refused.reason, message),
         ];
     }
-    let attached: u32 = plan.baselines.iter().map(|baseline| baseline.attached).sum();
-    let mut facts = Vec::new();
-    if in_sync {
-        let message = format!(
-            "{} policies on {attached} targets protect {} accounts",
-            plan.baselines.len(),
-            plan.affected_accounts
-        );
-        facts.push(Fact::yes("InSync", "InSync", message));
-        facts.push(Fact::yes("Ready", "Reconciled", "AWS is as this set wants it"));
-        return facts;
-    }
     let drift = words(&plan.drift);
     if let Some(error) = &enacted.error {
-        facts.push(Fact::no("Ready", "ApplyFailed", error.message.clone()));
-        facts.push(Fact::no("InSync", "ApplyFailed", drift));
-    } else if let Some(held) = &enacted.held {
-        facts.push(Fact::no("Ready", "Held", format!("nothing is written: {held}")));
-        facts.push(Fact::yes("Held", "Held", held.clone()));
-        facts.push(Fact::no("InSync", "Held", drift));
-    } else if plan.mode == Mode::Observe {
-        facts.push(Fact::yes("Ready", "Observed", "mode Observe: differences are reported, nothing is written"));
-        facts.push(Fact::no("InSync", "Drifted", drift));
-    } else if settling || !enacted.done.is_empty() {
-        let message =
-            format!("{} of {} steps done; waiting until AWS shows them", enacted.done.len(), plan.steps.len());
-        facts.push(Fact::yes("Applying", "Verifying", message.clone()));
-        facts.push(Fact::yes("Reconciling", "Verifying", message.clone()));
-        facts.push(Fact::unknown("Ready", "Verifying", message.clone()));
-        facts.push(Fact::no("InSync", "Verifying", if plan.drift.is_empty() { message } else { drift }));
-    } else {
-        facts.push(Fact::yes("Ready", "Reconciled", "what differs is not this operator's to change"));
-        facts.push(Fact::no("InSync", "Drifted", drift));
+        return vec![Fact::no("Ready", "ApplyFailed", error.message.clone()), Fact::no("InSync", "ApplyFailed", drift)];
     }
+    if let Some(held) = &enacted.held {
+        return vec![
+            Fact::no("Ready", "Held", format!("nothing is written: {held}")),
+            Fact::yes("Held", "Held", held.clone()),
+            Fact::no("InSync", "Held", drift),
+        ];
+    }
+    if let Some(waiting) = &verdict.waiting
+        && enacted.done.is_empty()
+    {
+        return waits(plan, waiting, in_sync);
+    }
+    if in_sync {
+        let attached: u32 = plan.baselines.iter().map(|baseline| baseline.attached).sum();
+        let (policies, accounts) = (plan.baselines.len(), plan.affected_accounts);
+        let message = format!("{policies} policies on {attached} targets protect {accounts} accounts");
+        return vec![
+            Fact::yes("InSync", "InSync", message),
+            Fact::yes("Ready", "Reconciled", "AWS is as this set wants it"),
+        ];
+    }
+    if plan.mode == Mode::Observe {
+        return vec![
+            Fact::yes("Ready", "Observed", "mode Observe: differences are reported, nothing is written"),
+            Fact::no("InSync", "Drifted", drift),
+        ];
+    }
+    if settling || !enacted.done.is_empty() {
+        let (done, all) = (enacted.done.len(), plan.all().count());
+        let message = format!("{done} of {all} steps done; waiting until AWS shows them");
+        return vec![
+            Fact::yes("Applying", "Verifying", message.clone()),
+            Fact::yes("Reconciling", "Verifying", message.clone()),
+            Fact::unknown("Ready", "Verifying", message.clone()),
+            Fact::no("InSync", "Verifying", if plan.drift.is_empty() { message } else { drift }),
+        ];
+    }
+    vec![
+        Fact::yes("Ready", "Reconciled", "what differs is not this operator's to change"),
+        Fact::no("InSync", "Drifted", drift),
+    ]
+}
+
+/// Why the rest is not done. The operator did its job: `Ready` is true.
+fn waits(plan: &SetPlan, waiting: &Waiting, in_sync: bool) -> Vec<Fact> {
+    let (reason, message) = (waiting.reason, waiting.message.clone());
+    let drift = if plan.drift.is_empty() { message.clone() } else { words(&plan.drift) };
+    let in_sync =
+        if in_sync { Fact::yes("InSync", "InSync", message.clone()) } else { Fact::no("InSync", reason, drift) };
+    let mut facts = vec![Fact::yes("Ready", reason, message.clone()), in_sync];
+    let type_ = match waiting.kind {
+        WaitingKind::Planned => "Planned",
+        WaitingKind::ApprovalPending => "ApprovalPending",
+        WaitingKind::WaitingForWindow => "WaitingForWindow",
+        WaitingKind::Propagating => "Propagating",
+        // InSync says it.
+        WaitingKind::Drifted => return facts,
+    };
+    facts.push(Fact::yes(type_, reason, message));
     facts
 }
 
-fn happenings(set: &GuardrailSet, plan: &SetPlan, enacted: &Enacted, drift_before: bool) -> Vec<Happening> {
+fn happenings(set: &GuardrailSet, outcome: &Outcome<'_>, drift_before: bool) -> Vec<Happening> {
+    let Outcome { plan, verdict, enacted } = outcome;
     let mut found = Vec::new();
     let was_in_sync = keep(set, "InSync").is_some_and(|fact| fact.status == "True");
     let event = |warning: bool, reason: &str, note: String| Happening {
@@ -145,49 +245,72 @@ fn happenings(set: &GuardrailSet, plan: &SetPlan, enacted: &Enacted, drift_befor
     }
     if !enacted.done.is_empty() {
         let steps: Vec<String> = enacted.done.iter().map(Step::to_string).collect();
-        found.push(event(false, if drift_before { "DriftReverted" } else { "Applied" }, steps.join("; ")));
+        let removed = enacted.done.iter().all(|step| matches!(step, Step::Detach { .. } | Step::Delete { .. }));
+        let reason = if drift_before && !removed { "DriftReverted" } else { "Applied" };
+        let approved = verdict.approval.as_ref().map(|name| format!(" (approved by {name})")).unwrap_or_default();
+        found.push(event(false, reason, steps.join("; ") + &approved));
     }
     if let Some(error) = &enacted.error {
         found.push(event(true, "ApplyFailed", error.message.clone()));
     }
+    let new = |type_: &'static str, message: &str| keep(set, type_).is_none_or(|old| old.message != message);
     if let Some(refused) = &plan.refused
         && keep(set, "Refused").is_none_or(|old| old.reason != refused.reason)
     {
         found.push(event(true, refused.reason, refused.message.clone()));
     }
+    if let Some(waiting) = &verdict.waiting
+        && waiting.kind == WaitingKind::ApprovalPending
+        && new("ApprovalPending", &waiting.message)
+    {
+        found.push(event(false, "ApprovalPending", waiting.message.clone()));
+    }
     found
 }
 
-fn baselines(set: &GuardrailSet, plan: &SetPlan, enacted: &Enacted, drift_before: bool) -> Vec<BaselineStatus> {
+fn baselines(
+    set: &GuardrailSet,
+    observed: &Observed,
+    outcome: &Outcome<'_>,
+    drift_before: bool,
+) -> Vec<BaselineStatus> {
     let before = set.status.as_ref().map(|status| status.baselines.as_slice()).unwrap_or_default();
-    plan.baselines
-        .iter()
-        .map(|baseline| {
-            let reverted = before.iter().find(|old| old.name == baseline.name).map_or(0, |old| old.drift_reverted);
-            let done = enacted.done.iter().filter(|step| step.baseline() == baseline.name).count();
-            BaselineStatus {
-                name: baseline.name.clone(),
-                policy_id: baseline.policy_id.clone(),
-                targets: u32::try_from(baseline.targets.len()).unwrap_or(u32::MAX),
-                attached: baseline.attached,
-                drift_reverted: reverted + if drift_before { done as u64 } else { 0 },
-            }
-        })
-        .collect()
+    let Outcome { plan, enacted, .. } = outcome;
+    let current = plan.baselines.iter().map(|baseline| {
+        let reverted = before.iter().find(|old| old.name == baseline.name).map_or(0, |old| old.drift_reverted);
+        let adds = |step: &&Step| !matches!(step, Step::Detach { .. } | Step::Delete { .. });
+        let done = enacted.done.iter().filter(adds).filter(|step| step.baseline() == baseline.name).count();
+        BaselineStatus {
+            name: baseline.name.clone(),
+            policy_id: baseline.policy_id.clone(),
+            targets: u32::try_from(baseline.targets.len()).unwrap_or(u32::MAX),
+            attached: baseline.attached,
+            drift_reverted: reverted + if drift_before { done as u64 } else { 0 },
+        }
+    });
+    // What it had before stays on record until its policy is gone, or it would be nobody's to take away.
+    let named = |name: &str| {
+        observed.plan.sets.iter().any(|other| other.baselines.iter().any(|baseline| baseline.name == name))
+    };
+    let gone = before.iter().filter(|old| !named(&old.name) && observed.plan.carriers.contains_key(&old.name));
+    let gone = gone.map(|old| BaselineStatus { targets: 0, ..old.clone() });
+    current.chain(gone).collect()
 }
 
 fn plan_status(plan: &SetPlan) -> Option<PlanStatus> {
-    if plan.steps.is_empty() {
-        return None;
-    }
-    let (create, update, attach) = plan.counts();
+    plan.all().next()?;
+    let counts = plan.counts();
     Some(PlanStatus {
         hash: plan.hash.clone(),
-        create,
-        update,
-        attach,
+        create: counts.create,
+        update: counts.update,
+        attach: counts.attach,
+        detach: counts.detach,
+        delete: counts.delete,
+        weakens: plan.weakens(),
         affected_accounts: plan.affected_accounts,
-        summary: plan.steps.iter().take(20).map(Step::to_string).collect(),
+        changed_accounts: plan.changed_accounts,
+        summary: plan.all().take(20).map(Step::to_string).collect(),
     })
 }
 
@@ -217,6 +340,8 @@ fn base(set: &GuardrailSet) -> GuardrailSetStatus {
         last_handled_reconcile_at: requested_at(set),
         plan: None,
         applied: before.applied,
+        in_place_since: before.in_place_since,
+        removing: before.removing,
         baselines: before.baselines,
         conditions: Vec::new(),
     }

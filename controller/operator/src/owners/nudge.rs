@@ -24,6 +24,8 @@ pub enum Nudge {
     ExceptionsOf(String),
     /// Every attestation of an organization: one of them changed, or the tree.
     AttestationsOf(String),
+    /// Approvals of a guardrail set: its plan changed.
+    ApprovalsOf(String),
     /// Everything: what was said is lost.
     Everything,
 }

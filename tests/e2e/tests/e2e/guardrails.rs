@@ -5,7 +5,7 @@ use e2e::stand::Stand;
 use e2e::{Operator, eventually};
 use serde_json::{Value, json};
 
-const POLICY: &str = "soc2-acme-deny-leave-org";
+pub(crate) const POLICY: &str = "soc2-acme-deny-leave-org";
 
 async fn enforced(stand: &Stand) -> Result<Value> {
     stand.apply_samples().await?;
@@ -13,11 +13,11 @@ async fn enforced(stand: &Stand) -> Result<Value> {
     stand.sandbox.policy(POLICY).await?.context("the policy is not in AWS")
 }
 
-fn targets(policy: &Value) -> Vec<String> {
+pub(crate) fn targets(policy: &Value) -> Vec<String> {
     policy["targets"].as_array().into_iter().flatten().filter_map(|target| target.as_str().map(str::to_owned)).collect()
 }
 
-fn content(policy: &Value) -> Value {
+pub(crate) fn content(policy: &Value) -> Value {
     match &policy["content"] {
         Value::String(text) => serde_json::from_str(text).unwrap_or(Value::Null),
         other => other.clone(),
@@ -25,7 +25,7 @@ fn content(policy: &Value) -> Value {
 }
 
 /// Writes to policies that the operator made: everything in the history that nobody did from outside.
-async fn writes(stand: &Stand) -> Result<Vec<Value>> {
+pub(crate) async fn writes(stand: &Stand) -> Result<Vec<Value>> {
     let history = stand.sandbox.get("/history").await?;
     Ok(history["history"]
         .as_array()

@@ -8,6 +8,8 @@ mod demo;
 mod events;
 mod exceptions;
 mod faults;
+mod guardrail_changes;
+mod guardrail_ends;
 mod guardrails;
 mod invalid_manifests;
 mod main_loop;

@@ -33,7 +33,7 @@ pub(super) fn generate(
     store: &mut Store,
     now: Timestamp,
 ) -> anyhow::Result<()> {
-    let checks = checks(section, hubs, org, tables)?;
+    let mut checks = checks(section, hubs, org, tables)?;
     let within = when::span(&section.updated_within, now)?;
     let mut maker = Maker { section, hubs, tables, store, now: now.as_millisecond(), within, made: 0 };
     let Some(count) = section.count else {
@@ -42,6 +42,8 @@ pub(super) fn generate(
         }
         return Ok(());
     };
+    // Control by control, so that wherever the count is reached, accounts and Regions have about as many.
+    checks.sort_by_key(|check| (check.control, check.account, check.region));
     for number in 0.. {
         let before = maker.made;
         for check in checks.iter().filter(|check| number == 0 || !check.account_only) {

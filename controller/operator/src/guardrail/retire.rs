@@ -1,0 +1,81 @@
+//! What becomes of a set's policies when it is deleted: they are left behind, or taken away, or let go of untouched.
+
+use std::sync::Arc;
+
+use kube::ResourceExt;
+use kube::api::{Api, Patch, PatchParams};
+use kube::runtime::controller::Action;
+use serde_json::json;
+use soc2_crds::{DeletionPolicy, GuardrailMode, GuardrailSet};
+use soc2_guardrails::RETAINED_TAG;
+
+use super::observe::Observed;
+use super::{AFTER_FAILURE, enact, report};
+use crate::context::Context;
+use crate::control::jittered;
+use crate::error::Error;
+
+/// Holds a set that ever enforced until its policies are dealt with.
+pub const FINALIZER: &str = "soc2-operator.dev/guardrails";
+/// `"true"`: let go of the object and do not touch AWS.
+const ABANDON: &str = "soc2-operator.dev/abandon";
+
+/// Whether a set is being deleted and has to be dealt with first.
+pub fn is_held(set: &GuardrailSet) -> bool {
+    set.metadata.deletion_timestamp.is_some() && set.finalizers().iter().any(|name| name == FINALIZER)
+}
+
+/// Whether a set that is being deleted takes its policies away.
+pub fn is_removing(set: &GuardrailSet) -> bool {
+    is_held(set) && set.spec.deletion_policy == DeletionPolicy::Remove && !is_abandoned(set)
+}
+
+/// Whether a person let go of it.
+pub fn is_abandoned(set: &GuardrailSet) -> bool {
+    set.annotations().get(ABANDON).is_some_and(|value| value == "true")
+}
+
+/// Makes sure that a set that enforces is not gone before its policies are dealt with.
+pub async fn hold(context: &Context, set: &GuardrailSet) -> Result<(), Error> {
+    if set.spec.mode != GuardrailMode::Enforce || set.finalizers().iter().any(|name| name == FINALIZER) {
+        return Ok(());
+    }
+    let mut finalizers = set.finalizers().to_vec();
+    finalizers.push(FINALIZER.to_owned());
+    patch(context, set, &finalizers).await
+}
+
+/// Lets the object go.
+pub async fn release(context: &Context, set: &GuardrailSet) -> Result<Action, Error> {
+    let finalizers: Vec<String> = set.finalizers().iter().filter(|name| *name != FINALIZER).cloned().collect();
+    patch(context, set, &finalizers).await?;
+    context.feeds.touch(&set.spec.organization_ref.name);
+    Ok(Action::await_change())
+}
+
+async fn patch(context: &Context, set: &GuardrailSet, finalizers: &[String]) -> Result<(), Error> {
+    let api: Api<GuardrailSet> = Api::all(context.client.clone());
+    // With the version that was seen: somebody else's finalizer must not be lost.
+    let body = json!({"metadata": {"resourceVersion": set.metadata.resource_version, "finalizers": finalizers}});
+    match api.patch_metadata(&set.name_any(), &PatchParams::default(), &Patch::Merge(&body)).await {
+        Err(kube::Error::Api(status)) if status.is_not_found() => Ok(()),
+        result => result.map(drop).map_err(Error::from),
+    }
+}
+
+/// Leaves the policies behind: tagged, so that they are nobody's. Those that another set wants too stay ours.
+pub async fn retain(context: &Context, observed: &Observed, set: Arc<GuardrailSet>) -> Result<Action, Error> {
+    let mine = set.status.iter().flat_map(|status| &status.baselines).map(|baseline| baseline.name.as_str());
+    let wanted = |name: &str| {
+        observed.plan.sets.iter().any(|other| other.baselines.iter().any(|baseline| baseline.name == name))
+    };
+    let left: Vec<String> =
+        mine.filter(|name| !wanted(name)).filter_map(|name| observed.plan.carriers.get(name).cloned()).collect();
+    if !left.is_empty()
+        && let Err(held) = enact::tag(context, observed, &left, RETAINED_TAG, &set.name_any()).await
+    {
+        report::retiring(context, &set, &held).await?;
+        return Ok(Action::requeue(jittered(AFTER_FAILURE)));
+    }
+    release(context, &set).await
+}

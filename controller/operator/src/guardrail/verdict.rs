@@ -1,0 +1,70 @@
+//! The gate step: what of a set's plan may be written now.
+
+use std::collections::BTreeSet;
+
+use jiff::{SignedDuration, Timestamp};
+use kube::ResourceExt;
+use soc2_crds::{ApprovalMode, GuardrailSet};
+use soc2_guardrails::{Approval, GateInput, MaxAffected, SetPlan, Verdict, Window, gate};
+use soc2_posture::duration;
+use soc2_posture::organization::AccountState;
+
+use super::observe::{Blocked, Observed};
+use crate::context::Context;
+
+/// Decides what may be written.
+///
+/// # Errors
+/// When a field of the set makes no sense that the CRD could not see.
+pub fn verdict(context: &Context, observed: &Observed, set: &GuardrailSet, plan: &SetPlan) -> Result<Verdict, Blocked> {
+    let now = (context.now)();
+    let spec = &set.spec;
+    let max_affected: MaxAffected = spec
+        .max_affected_accounts
+        .parse()
+        .map_err(|error| Blocked::stalled("InvalidSpec", format!("spec.maxAffectedAccounts: {error}")))?;
+    let window = window(set, now)?;
+    let approvals = context.stores.approvals_of(&set.name_any());
+    let approvals: Vec<Approval> = approvals
+        .into_iter()
+        .map(|found| Approval {
+            name: found.name_any(),
+            hash: found.spec.plan_hash,
+            expires_at: found.spec.expires_at.map(|at| at.0),
+        })
+        .collect();
+    let status = set.status.clone().unwrap_or_default();
+    let begun: BTreeSet<String> = status.removing.iter().cloned().collect();
+    let drifting = status.conditions.iter().find(|found| found.type_ == "InSync" && found.status == "False");
+    let active = observed.organization.accounts.values().filter(|account| account.state == AccountState::Active);
+    Ok(gate(&GateInput {
+        plan,
+        automatic: spec.approval == ApprovalMode::Automatic,
+        max_affected,
+        accounts: active.count(),
+        approvals: &approvals,
+        applied: status.applied.as_ref().map(|applied| applied.hash.as_str()),
+        in_place_since: status.in_place_since.as_ref().map(|at| at.0),
+        begun: &begun,
+        drifting_since: Some(drifting.map_or(now, |found| found.last_transition_time.0)),
+        revert_after: signed("spec.drift.revertAfter", &spec.drift.revert_after)?,
+        window: window.as_ref(),
+        propagation: signed("spec.guardrails.propagationDelay", &observed.object.spec.guardrails.propagation_delay)?,
+        now,
+    }))
+}
+
+/// The maintenance window of a set.
+fn window(set: &GuardrailSet, now: Timestamp) -> Result<Option<Window>, Blocked> {
+    let Some(window) = &set.spec.window else { return Ok(None) };
+    let length = signed("spec.window.duration", &window.duration)?;
+    Window::new(&window.schedule, length, &window.time_zone, now)
+        .map(Some)
+        .map_err(|error| Blocked::stalled("InvalidWindow", format!("spec.{error}")))
+}
+
+fn signed(field: &str, text: &str) -> Result<SignedDuration, Blocked> {
+    let wrong = |error: String| Blocked::stalled("InvalidSpec", format!("{field}: {error}"));
+    let found = duration::parse(text).map_err(|error| wrong(error.to_string()))?;
+    SignedDuration::try_from(found).map_err(|error| wrong(error.to_string()))
+}

@@ -1,0 +1,56 @@
+//! Formats of guardrail sets and approvals.
+
+use schemars::{Schema, SchemaGenerator};
+
+use super::{duration, text};
+
+/// A number of accounts or a percentage.
+pub(crate) fn max_affected_accounts(_: &mut SchemaGenerator) -> Schema {
+    text(
+        4,
+        "self.matches('^([0-9]|[1-4][0-9]|50|([0-9]{1,2}|100)%)$')",
+        "must be a number from 0 to 50 or a percentage, quoted, such as \"25\" or \"10%\"",
+    )
+}
+
+/// How long drift is left alone.
+pub(crate) fn revert_after(_: &mut SchemaGenerator) -> Schema {
+    duration("0s", "168h", "0s or 30m")
+}
+
+/// How long AWS may take to enforce a write everywhere.
+pub(crate) fn propagation_delay(_: &mut SchemaGenerator) -> Schema {
+    duration("0s", "24h", "15m")
+}
+
+/// How long a window stays open.
+pub(crate) fn window_duration(_: &mut SchemaGenerator) -> Schema {
+    duration("1m", "168h", "4h")
+}
+
+/// A cron expression of five fields. What it means is checked by the operator and by `soc2ctl validate`.
+pub(crate) fn cron(_: &mut SchemaGenerator) -> Schema {
+    text(
+        100,
+        "self.matches('^[0-9A-Za-z*,/#?L-]+( +[0-9A-Za-z*,/#?L-]+){4}$')",
+        "must be a cron expression of five fields (minute, hour, day of month, month, day of week), such as 0 2 * * SAT",
+    )
+}
+
+/// A time zone of the IANA database.
+pub(crate) fn time_zone(_: &mut SchemaGenerator) -> Schema {
+    text(
+        64,
+        "self.matches('^[A-Za-z][A-Za-z0-9_+-]*(/[A-Za-z0-9_+-]+){0,2}$')",
+        "must be a time zone of the IANA database, such as Europe/Berlin or UTC",
+    )
+}
+
+/// Hash of a plan.
+pub(crate) fn plan_hash(_: &mut SchemaGenerator) -> Schema {
+    text(
+        64,
+        "self.matches('^[0-9a-f]{64}$')",
+        "must be the whole hash of a plan, 64 hex digits, as status.plan.hash of the guardrail set has it",
+    )
+}

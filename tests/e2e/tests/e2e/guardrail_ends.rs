@@ -1,0 +1,133 @@
+//! The end of a guardrail set: what becomes of its policies, and that its object goes.
+
+use anyhow::{Context, Result, ensure};
+use e2e::stand::Stand;
+use e2e::{Operator, eventually};
+
+use crate::guardrail_changes::{approve, organization};
+use crate::guardrails::{POLICY, targets, writes};
+
+async fn enforced(stand: &Stand, deletion: &str) -> Result<()> {
+    stand.plane.apply_yaml(&organization("0s")?).await?;
+    let sample = e2e::binaries::read("docs/samples/guardrails.yaml")?;
+    stand.plane.apply_yaml(&format!("{}\n  deletionPolicy: {deletion}\n", sample.trim_end())).await?;
+    stand.condition("grset", "leave-org", "InSync", "True", "InSync").await?;
+    Ok(())
+}
+
+async fn delete(stand: &Stand) -> Result<()> {
+    stand.kubectl(&["delete", "grset", "leave-org", "--wait=false"]).await.map(drop)
+}
+
+async fn gone(stand: &Stand) -> Result<()> {
+    eventually("the object to be gone", || async {
+        let left = stand.kubectl(&["get", "grset", "--ignore-not-found", "-o", "name"]).await?;
+        ensure!(left.trim().is_empty(), "{left}");
+        Ok(())
+    })
+    .await
+}
+
+#[tokio::test]
+async fn retained_policies_stay_and_are_nobodys() -> Result<()> {
+    let stand = Stand::start().await?;
+    let operator = stand.operator().await?;
+    enforced(&stand, "Retain").await?;
+    let before = stand.sandbox.policy(POLICY).await?.context("no policy")?;
+    delete(&stand).await?;
+    gone(&stand).await.with_context(|| operator.log())?;
+    let after = stand.sandbox.policy(POLICY).await?.context("the policy is gone")?;
+    ensure!(targets(&after) == targets(&before) && after["content"] == before["content"], "{after:#}");
+    ensure!(after["tags"]["soc2-operator.dev/retained"] == "leave-org", "{after:#}");
+
+    // The same set again does not take it over by itself, and says how to.
+    stand.apply_file("docs/samples/guardrails.yaml").await?;
+    let refused = stand.condition("grset", "leave-org", "Refused", "True", "NameTaken").await?;
+    ensure!(refused["message"].as_str().unwrap_or_default().contains("untag-resource"), "{refused}");
+    let count = writes(&stand).await?.len();
+    let mut tags = after["tags"].clone();
+    tags.as_object_mut().context("tags")?.remove("soc2-operator.dev/retained");
+    let id = after["id"].as_str().context("id")?;
+    stand.sandbox.post(&format!("/world/policies/{id}"), serde_json::json!({"tags": tags})).await?;
+    stand.condition("grset", "leave-org", "InSync", "True", "InSync").await?;
+    ensure!(writes(&stand).await?.len() == count, "it was taken over as it is");
+    Ok(())
+}
+
+#[tokio::test]
+async fn removed_policies_wait_for_an_approval_and_then_go() -> Result<()> {
+    let stand = Stand::start().await?;
+    let _operator = stand.operator().await?;
+    let foreign = stand.sandbox.get("/world/policies").await?["policies"].clone();
+    enforced(&stand, "Remove").await?;
+    delete(&stand).await?;
+    stand.condition("grset", "leave-org", "ApprovalPending", "True", "Weakens").await?;
+    ensure!(!targets(&stand.sandbox.policy(POLICY).await?.context("gone")?).is_empty(), "removed without approval");
+    let set = stand.get("grset", "leave-org").await?;
+    approve(&stand, "remove", set["status"]["plan"]["hash"].as_str().context("hash")?).await?;
+    gone(&stand).await?;
+    ensure!(stand.sandbox.policy(POLICY).await?.is_none(), "the policy is still there");
+    let left = stand.sandbox.get("/world/policies").await?["policies"].clone();
+    ensure!(left == foreign, "something else changed: {left:#}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_abandoned_set_goes_without_touching_aws() -> Result<()> {
+    let stand = Stand::start().await?;
+    let _operator = stand.operator().await?;
+    enforced(&stand, "Remove").await?;
+    let count = writes(&stand).await?.len();
+    stand.kubectl(&["annotate", "grset", "leave-org", "soc2-operator.dev/abandon=true"]).await?;
+    delete(&stand).await?;
+    gone(&stand).await?;
+    ensure!(writes(&stand).await?.len() == count, "AWS was touched");
+    Ok(())
+}
+
+/// Kills the operator in a write of a removal; the approval is taken back meanwhile, and what was begun is ended all the same.
+async fn crash_in(operation: &str, kind: &str) -> Result<()> {
+    let stand = Stand::start().await?;
+    let mut operator = stand.operator().await?;
+    enforced(&stand, "Remove").await?;
+    delete(&stand).await?;
+    stand.condition("grset", "leave-org", "ApprovalPending", "True", "Weakens").await?;
+    let set = stand.get("grset", "leave-org").await?;
+    let fault =
+        serde_json::json!({"service": "organizations", "operation": operation, "kind": kind, "delayMs": 5_000});
+    stand.sandbox.fault(fault).await?;
+    approve(&stand, "remove", set["status"]["plan"]["hash"].as_str().context("hash")?).await?;
+    eventually("the write to be under way", || async {
+        let calls = stand.sandbox.calls(0, Some(operation)).await?;
+        ensure!(!calls.is_empty(), "no {operation} yet");
+        Ok(())
+    })
+    .await?;
+    operator.kill()?;
+    stand.sandbox.no_faults().await?;
+    stand.kubectl(&["delete", "grapp", "remove"]).await?;
+    let operator = Operator::start(operator.options.clone()).await?;
+    gone(&stand).await.with_context(|| operator.log())?;
+    ensure!(stand.sandbox.policy(POLICY).await?.is_none(), "the policy is still there");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_crash_before_detaching_converges() -> Result<()> {
+    crash_in("DetachPolicy", "timeout").await
+}
+
+#[tokio::test]
+async fn a_crash_after_detaching_converges() -> Result<()> {
+    crash_in("DetachPolicy", "cutAfter").await
+}
+
+#[tokio::test]
+async fn a_crash_before_deleting_converges() -> Result<()> {
+    crash_in("DeletePolicy", "timeout").await
+}
+
+#[tokio::test]
+async fn a_crash_after_deleting_converges() -> Result<()> {
+    crash_in("DeletePolicy", "cutAfter").await
+}
