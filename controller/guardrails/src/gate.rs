@@ -197,13 +197,13 @@ impl GateInput<'_> {
         if let Some(step) = self.plan.steps.iter().find(|step| step.weakens()) {
             return Some(self.ask("Weakens", &format!("it denies less than now: {step}")));
         }
-        if changed > most {
-            let why = format!(
-                "it changes {changed} accounts, and without approval at most {most} (spec.maxAffectedAccounts)"
-            );
-            return Some(self.ask("TooManyAccounts", &why));
+        if !self.automatic {
+            return Some(self.ask("ApprovalRequired", "spec.approval is Manual"));
         }
-        (!self.automatic).then(|| self.ask("ApprovalRequired", "spec.approval is Manual"))
+        (changed > most).then(|| {
+            let limit = format!("without approval at most {most} (spec.maxAffectedAccounts)");
+            self.ask("TooManyAccounts", &format!("it changes {changed} accounts, and {limit}"))
+        })
     }
 
     fn ask(&self, reason: &'static str, why: &str) -> Waiting {

@@ -157,7 +157,11 @@ async fn a_policy_that_moves_up_is_never_missing_in_between() -> Result<()> {
     let history = writes(&stand).await?;
     let at = |kind: &str, unit: &str| -> Result<Timestamp> {
         let event = history.iter().rev().find(|event| event["kind"] == kind && event["targetId"] == unit);
-        event.and_then(|event| event["at"].as_str()).with_context(|| format!("no {kind} of {unit}"))?.parse().context("time")
+        event
+            .and_then(|event| event["at"].as_str())
+            .with_context(|| format!("no {kind} of {unit}"))?
+            .parse()
+            .context("time")
     };
     let (workloads, prod) = (stand.sandbox.unit("Workloads").await?, stand.sandbox.unit("Workloads/Prod").await?);
     let between = at("detach", &prod)?.duration_since(at("attach", &workloads)?);

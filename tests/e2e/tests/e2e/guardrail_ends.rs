@@ -93,8 +93,7 @@ async fn crash_in(operation: &str, kind: &str) -> Result<()> {
     delete(&stand).await?;
     stand.condition("grset", "leave-org", "ApprovalPending", "True", "Weakens").await?;
     let set = stand.get("grset", "leave-org").await?;
-    let fault =
-        serde_json::json!({"service": "organizations", "operation": operation, "kind": kind, "delayMs": 5_000});
+    let fault = serde_json::json!({"service": "organizations", "operation": operation, "kind": kind, "delayMs": 5_000});
     stand.sandbox.fault(fault).await?;
     approve(&stand, "remove", set["status"]["plan"]["hash"].as_str().context("hash")?).await?;
     eventually("the write to be under way", || async {
