@@ -119,7 +119,6 @@ fn one_value_that_cannot_be_read() {
     }
 }
 
-
 #[test]
 fn any_of_several_wanted_values_matches_and_none_must_for_the_negated() {
     assert_eq!(holds("StringEquals", &["a", "b"], Some(&["b"])), TRUE);

@@ -7,6 +7,8 @@ mod decision_properties;
 mod decisions;
 mod documents;
 mod model;
+mod oracle;
+mod oracle_properties;
 mod plan_properties;
 mod plans;
 mod protections;
