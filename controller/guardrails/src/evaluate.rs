@@ -42,7 +42,7 @@ pub struct Request<'a> {
     pub principal: Option<&'a str>,
     /// Action, such as `organizations:LeaveOrganization`.
     pub action: &'a str,
-    /// ARN of the resource, or `*` for an action without one.
+    /// ARN of the resource, or `*` for an action without one. Empty where `unknown_context` is set: it is not known.
     pub resource: &'a str,
     /// Condition keys and their values.
     pub context: &'a BTreeMap<String, Vec<String>>,

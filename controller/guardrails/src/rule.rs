@@ -77,7 +77,13 @@ impl Rule {
     /// Whether its `Resource` or `NotResource` takes in the resource.
     pub(crate) fn about_resource(&self, call: &Call<'_>, missing: &mut Vec<String>) -> Truth {
         let before = missing.len();
+        let not_known = call.is_careful() && call.request.resource.is_empty();
         let named = Truth::any(self.resources.iter().map(|named| match named {
+            Named::Pattern(pattern) if not_known && pattern.is_everything() => Truth::True,
+            _ if not_known => {
+                missing.push("the resource".to_owned());
+                Truth::Unknown
+            }
             Named::Pattern(pattern) => Truth::from(pattern.matches(call.request.resource)),
             Named::Template(template) => match variables::resolve(template, true, call) {
                 Resolved::Symbols(mut symbols) => {

@@ -160,6 +160,11 @@ impl Resource {
         Self::InSegments(symbols.into())
     }
 
+    /// Whether every resource matches: it is `*`.
+    pub(crate) fn is_everything(&self) -> bool {
+        matches!(self, Self::Plain(Pattern::Anything))
+    }
+
     /// Whether a resource matches.
     pub(crate) fn matches(&self, resource: &str) -> bool {
         match self {
