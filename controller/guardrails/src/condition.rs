@@ -93,15 +93,14 @@ impl Test {
         let mut answers = found.iter().map(|found| self.compare_one(operator, found, call, missing));
         match operator.quantifier {
             Some(Quantifier::All) => Truth::all(answers),
-            Some(Quantifier::Any) => Truth::any(answers),
             // AWS does not define a plain operator on several values: where they differ, it is not known.
             None if call.is_careful() => {
                 let first = answers.next().unwrap_or(Truth::Unknown);
                 if answers.all(|answer| answer == first) { first } else { Truth::Unknown }
             }
-            // As several values of a condition are combined: one that matches, or none.
+            // If there has to be an answer, they are combined as several values of a condition are: one that matches, or none.
             None if operator.negated => Truth::all(answers),
-            None => Truth::any(answers),
+            Some(Quantifier::Any) | None => Truth::any(answers),
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::net::IpAddr;
 
 use serde::Deserialize;
@@ -145,6 +146,28 @@ impl Event<'_> {
     /// ARNs of the resources that it names.
     pub(super) fn resources(&self) -> impl Iterator<Item = &str> {
         self.resources.iter().flatten().filter_map(|resource| value(resource.arn.as_ref()))
+    }
+
+    /// Writes who calls what in which Region.
+    pub(super) fn key(&self, account: AccountId, key: &mut String) {
+        key.clear();
+        let parts =
+            [self.principal(), Some(&*self.event_source.0), Some(&*self.event_name.0), value(self.aws_region.as_ref())];
+        for part in parts {
+            key.push_str(part.unwrap_or_default());
+            key.push('\n');
+        }
+        // The account is part of most principals, and of none where the principal is not known.
+        let _ = write!(key, "{account}");
+    }
+
+    /// The condition keys that are the same for all events with this key.
+    pub(super) fn common(&self, account: AccountId) -> BTreeMap<String, Vec<String>> {
+        let mut common = BTreeMap::from([("aws:PrincipalAccount".to_owned(), vec![account.to_string()])]);
+        if let Some(region) = value(self.aws_region.as_ref()) {
+            common.insert("aws:RequestedRegion".to_owned(), vec![region.to_owned()]);
+        }
+        common
     }
 
     /// The condition keys that follow from it; all others are not known.

@@ -76,7 +76,13 @@ pub fn replay<'p>(
     let next = AtomicUsize::new(0);
     let whole = Mutex::new(Replay::new(keep));
     let work = || {
-        let mut worker = Worker { policies, accounts: HashMap::new(), replay: Replay::new(keep) };
+        let mut worker = Worker {
+            policies,
+            accounts: HashMap::new(),
+            known: HashMap::new(),
+            key: String::new(),
+            replay: Replay::new(keep),
+        };
         let mut buffer = Vec::new();
         while let Some(path) = files.get(next.fetch_add(1, Ordering::Relaxed)) {
             let done = next.load(Ordering::Relaxed).min(files.len());
@@ -104,8 +110,22 @@ pub fn replay<'p>(
 struct Worker<'w, 'p, P> {
     policies: &'w P,
     accounts: HashMap<AccountId, Effective<'p>>,
+    /// By who calls what in which Region.
+    known: HashMap<Box<str>, Known>,
+    /// Memory for the key.
+    key: String,
     replay: Replay,
 }
+
+/// What is decided without looking at the other keys and at the resource: of most calls everything.
+struct Known {
+    action: String,
+    /// None where it depends on more.
+    verdict: Option<Verdict>,
+}
+
+/// Calls that are remembered.
+const KNOWN: usize = 50_000;
 
 /// Accounts that are remembered: more than an organization has.
 const ACCOUNTS: usize = 100_000;
@@ -139,18 +159,41 @@ impl<'p, P: Fn(AccountId) -> Effective<'p>> Worker<'_, 'p, P> {
             }
             Effective::Levels(levels) => {
                 counts.calls += 1;
-                decide(levels, event, account, &mut self.replay);
+                event.key(account, &mut self.key);
+                if self.known.len() >= KNOWN {
+                    self.known.clear();
+                }
+                if !self.known.contains_key(self.key.as_str()) {
+                    self.known.insert(self.key.as_str().into(), known(levels, event, account));
+                }
+                let Some(Known { action, verdict }) = self.known.get(self.key.as_str()) else { return };
+                match verdict {
+                    None => decide(levels, event, account, action, &mut self.replay),
+                    Some(Verdict::Allowed) => counts.allowed += 1,
+                    Some(denied) => self.replay.denied(event, account, action, levels, denied),
+                }
             }
         }
     }
 }
 
+/// What can be decided knowing only who calls what in which Region: it holds whatever the rest is.
+fn known(levels: &[Level<'_>], event: &Event<'_>, account: AccountId) -> Known {
+    let action = event.action();
+    let context = event.common(account);
+    let verdict = match verdict(levels, &event.request(&action, "", &context)) {
+        Verdict::Unknown { .. } => None,
+        decided => Some(decided),
+    };
+    Known { action, verdict }
+}
+
 /// Decides a call about each of its resources. CloudTrail does not say which of several the call was checked for, so that it
 /// is denied only where it is for all of them.
-fn decide(levels: &[Level<'_>], event: &Event<'_>, account: AccountId, replay: &mut Replay) {
-    let (action, context) = (event.action(), event.context());
+fn decide(levels: &[Level<'_>], event: &Event<'_>, account: AccountId, action: &str, replay: &mut Replay) {
+    let context = event.context();
     let mut arns = event.resources();
-    let ask = |resource: &str| verdict(levels, &event.request(&action, resource, &context));
+    let ask = |resource: &str| verdict(levels, &event.request(action, resource, &context));
     let first = ask(arns.next().unwrap_or_default());
     let denied = |verdict: &Verdict| matches!(verdict, Verdict::ExplicitDeny { .. } | Verdict::ImplicitDeny { .. });
     let mut keys = BTreeSet::new();
@@ -164,10 +207,10 @@ fn decide(levels: &[Level<'_>], event: &Event<'_>, account: AccountId, replay: &
     match first {
         Verdict::Unknown { keys: more } => {
             keys.extend(more);
-            replay.undecided(event, account, &action, keys);
+            replay.undecided(event, account, action, keys);
         }
-        _ if !keys.is_empty() => replay.undecided(event, account, &action, keys),
+        _ if !keys.is_empty() => replay.undecided(event, account, action, keys),
         Verdict::Allowed => replay.counts.allowed += 1,
-        denied => replay.denied(event, account, &action, levels, &denied),
+        denied => replay.denied(event, account, action, levels, &denied),
     }
 }
