@@ -19,20 +19,20 @@ pub(super) struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub(super) struct Event<'a> {
-    #[serde(borrow)]
-    event_time: Text<'a>,
-    #[serde(borrow)]
-    event_source: Text<'a>,
-    #[serde(borrow)]
-    event_name: Text<'a>,
+    #[serde(borrow, rename = "eventTime")]
+    time: Text<'a>,
+    #[serde(borrow, rename = "eventSource")]
+    source: Text<'a>,
+    #[serde(borrow, rename = "eventName")]
+    name: Text<'a>,
     #[serde(borrow)]
     aws_region: Option<Text<'a>>,
     #[serde(borrow, rename = "sourceIPAddress")]
     source_ip_address: Option<Text<'a>>,
     #[serde(borrow)]
     error_code: Option<Text<'a>>,
-    #[serde(borrow)]
-    event_type: Option<Text<'a>>,
+    #[serde(borrow, rename = "eventType")]
+    kind: Option<Text<'a>>,
     #[serde(borrow)]
     vpc_endpoint_id: Option<Text<'a>>,
     #[serde(borrow)]
@@ -111,7 +111,7 @@ fn value<'t>(text: Option<&'t Text<'_>>) -> Option<&'t str> {
 impl Event<'_> {
     /// What it has to do with service control policies.
     pub(super) fn fate(&self) -> Fate {
-        if value(self.event_type.as_ref()).is_some_and(|kind| kind != "AwsApiCall") || self.event_name.0.is_empty() {
+        if value(self.kind.as_ref()).is_some_and(|kind| kind != "AwsApiCall") || self.name.0.is_empty() {
             return Fate::NoCall;
         }
         if value(self.error_code.as_ref()).is_some() {
@@ -135,12 +135,12 @@ impl Event<'_> {
 
     /// Prefix of the service and name of the action, as policies have them.
     pub(super) fn action(&self) -> String {
-        services::action(&self.event_source.0, &self.event_name.0)
+        services::action(&self.source.0, &self.name.0)
     }
 
     /// When it was called, as CloudTrail writes it: in UTC, so that texts are in the order of the times.
     pub(super) fn time(&self) -> &str {
-        &self.event_time.0
+        &self.time.0
     }
 
     /// ARNs of the resources that it names.
@@ -151,8 +151,7 @@ impl Event<'_> {
     /// Writes who calls what in which Region.
     pub(super) fn key(&self, account: AccountId, key: &mut String) {
         key.clear();
-        let parts =
-            [self.principal(), Some(&*self.event_source.0), Some(&*self.event_name.0), value(self.aws_region.as_ref())];
+        let parts = [self.principal(), Some(&*self.source.0), Some(&*self.name.0), value(self.aws_region.as_ref())];
         for part in parts {
             key.push_str(part.unwrap_or_default());
             key.push('\n');

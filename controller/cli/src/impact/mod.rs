@@ -52,7 +52,7 @@ pub fn files(folder: &Path) -> Result<Vec<PathBuf>> {
                 if !matches!(name.as_str(), "CloudTrail-Digest" | "CloudTrail-Insight") {
                     folders.push(path);
                 }
-            } else if name.ends_with(".json") || name.ends_with(".json.gz") {
+            } else if is_events(&path) {
                 found.insert(path);
             }
         }
@@ -61,6 +61,12 @@ pub fn files(folder: &Path) -> Result<Vec<PathBuf>> {
         bail!("{}: has no .json or .json.gz file in it or below it", folder.display());
     }
     Ok(found.into_iter().collect())
+}
+
+/// Whether a file holds events, by its name.
+fn is_events(path: &Path) -> bool {
+    let ends = |path: &Path, end: &str| path.extension().is_some_and(|found| found.eq_ignore_ascii_case(end));
+    ends(path, "json") || ends(path, "gz") && ends(&path.with_extension(""), "json")
 }
 
 /// Puts the events of files through policies, on this many threads. `policies` gives for each account what holds for it,

@@ -21,10 +21,9 @@ pub fn decide(levels: &[Vec<Value>], call: &Call<'_>) -> Option<Denial> {
         return None;
     }
     let applying = |effect: &str, policy: &Value| {
-        let found = policy["Statement"].as_array().unwrap().iter().position(|statement| {
+        policy["Statement"].as_array().unwrap().iter().position(|statement| {
             statement["Effect"] == effect && applies(statement, policy["Version"] == "2012-10-17", call)
-        });
-        found
+        })
     };
     for (at, level) in levels.iter().enumerate() {
         let denies = |(index, policy)| applying("Deny", policy).map(|statement| (index, statement));

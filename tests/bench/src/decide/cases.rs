@@ -93,7 +93,7 @@ pub(super) fn calls() -> Vec<Call> {
             ("aws:PrincipalOrgID".to_owned(), vec!["o-exampleorgid".to_owned()]),
         ]);
         if action == "ec2:CreateVolume" {
-            context.insert("ec2:Encrypted".to_owned(), vec![(number % 3 > 0).to_string()]);
+            context.insert("ec2:Encrypted".to_owned(), vec![(!number.is_multiple_of(3)).to_string()]);
         }
         let principal = format!("arn:aws:iam::333333333333:role/{}", ROLES[number % ROLES.len()]);
         context.insert("aws:PrincipalArn".to_owned(), vec![principal.clone()]);

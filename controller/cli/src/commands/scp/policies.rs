@@ -1,5 +1,7 @@
 //! The policies that a command asks: those of a snapshot, and documents from files beside them.
 
+#![allow(clippy::doc_markdown, reason = "comments on arguments are the help, where backticks would be shown")]
+
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
