@@ -30,7 +30,7 @@ fn write(folder: &Path, tail: &str, events: &[Value]) {
     let path = folder.join(tail);
     std::fs::create_dir_all(path.parent().unwrap()).unwrap();
     let text = json!({"Records": events}).to_string();
-    if tail.ends_with(".gz") {
+    if path.extension().is_some_and(|end| end == "gz") {
         let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
         gzip.write_all(text.as_bytes()).unwrap();
         std::fs::write(path, gzip.finish().unwrap()).unwrap();
