@@ -12,6 +12,8 @@ use jiff::Timestamp;
 
 pub use formats::{Format, Plain, Report};
 
+use crate::commands::impact::ImpactArgs;
+use crate::commands::scp::ScpCommand;
 use crate::snapshot::Inputs;
 
 const CODES: &str = "Exit codes:
@@ -87,6 +89,12 @@ Exit codes: 0 nothing is worse, 1 something is worse, 2 wrong usage or data that
     /// YAML from what AWS has today.
     #[command(subcommand)]
     Import(ImportCommand),
+    /// Service control policies: what they decide, and why.
+    #[command(subcommand)]
+    Scp(ScpCommand),
+    /// What service control policies would have denied of the calls that CloudTrail recorded.
+    #[command(after_help = ImpactArgs::HELP)]
+    Impact(ImpactArgs),
     /// Print the completions of a shell.
     #[command(after_help = "Examples:
   soc2ctl completions bash > /etc/bash_completion.d/soc2ctl

@@ -10,11 +10,13 @@ mod args;
 mod assess;
 mod commands;
 mod exit;
+pub mod impact;
+mod input;
 mod live;
 mod manifests;
 mod output;
 mod owners;
-mod progress;
+pub mod progress;
 mod snapshot;
 
 use std::io::Write as _;

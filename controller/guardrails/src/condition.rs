@@ -3,8 +3,7 @@
 mod compare;
 mod operator;
 
-use crate::context::{self, Values};
-use crate::evaluate::Request;
+use crate::call::{Call, Key, Values};
 use crate::truth::Truth;
 
 use self::compare::Wanted;
@@ -21,77 +20,95 @@ pub struct Condition {
     pub values: Vec<String>,
 }
 
-impl Condition {
-    /// Whether it holds for a request. `variables`: whether `${...}` in the values are policy variables. What is missing
-    /// goes to `missing` when the answer is `Unknown`.
-    pub(crate) fn holds(&self, request: &Request<'_>, variables: bool, missing: &mut Vec<String>) -> Truth {
-        let Some(operator) = Operator::parse(&self.operator) else {
-            missing.push(format!("{} ({} is an operator that is not known)", self.key, self.operator));
-            return Truth::Unknown;
-        };
-        let values = context::values(request, &self.key);
-        let before = missing.len();
-        let truth = if operator.kind == Kind::Null {
-            self.is_absent(&values)
-        } else {
-            match &values {
-                Values::Unknown => Truth::Unknown,
-                Values::Absent => operator.holds_when_absent(),
-                Values::Present(found) => self.compare(operator, found, request, variables, missing),
+/// A condition made ready: its operator and its values read once.
+#[derive(Clone, Debug)]
+pub(crate) struct Test {
+    /// The operator, or the name of one that is not known.
+    operator: Result<Operator, Box<str>>,
+    key: Key,
+    wanted: Vec<Wanted>,
+}
+
+impl Test {
+    /// Makes a condition ready. `variables`: whether `${...}` in its values are policy variables.
+    pub(crate) fn new(condition: &Condition, variables: bool) -> Self {
+        let operator = Operator::parse(&condition.operator);
+        let wanted = operator.map_or_else(Vec::new, |operator| {
+            condition.values.iter().map(|value| Wanted::new(operator.kind, value, variables)).collect()
+        });
+        let operator = operator.ok_or_else(|| condition.operator.as_str().into());
+        Self { operator, key: Key::new(&condition.key), wanted }
+    }
+
+    /// Whether it holds for a request. What is missing goes to `missing` when the answer is `Unknown`.
+    pub(crate) fn holds(&self, call: &Call<'_>, missing: &mut Vec<String>) -> Truth {
+        let operator = match &self.operator {
+            Ok(operator) => *operator,
+            Err(name) => {
+                missing.push(format!("{} ({name} is an operator that is not known)", self.key.name));
+                return Truth::Unknown;
             }
         };
-        if truth == Truth::Unknown && missing.len() == before {
-            missing.push(self.key.clone());
+        let before = missing.len();
+        let truth = match call.values(&self.key) {
+            values if operator.kind == Kind::Null => self.is_absent(values, call),
+            Values::Unknown => Truth::Unknown,
+            Values::Absent => operator.holds_when_absent(),
+            Values::One(found) => self.compare_one(operator, found, call, missing),
+            Values::Many(found) => self.compare(operator, found, call, missing),
+        };
+        if truth != Truth::Unknown {
+            missing.truncate(before);
+        } else if missing.len() == before {
+            missing.push(self.key.name.to_string());
         }
         truth
     }
 
     /// `Null`: `true` asks for a key that is absent, `false` for one that is there.
-    fn is_absent(&self, values: &Values<'_>) -> Truth {
+    fn is_absent(&self, values: Values<'_>, call: &Call<'_>) -> Truth {
         let absent = match values {
             Values::Unknown => Truth::Unknown,
             Values::Absent => Truth::True,
-            Values::Present(_) => Truth::False,
+            Values::One(_) | Values::Many(_) => Truth::False,
         };
-        Truth::any(self.values.iter().map(|wanted| match compare::boolean(wanted) {
+        Truth::any(self.wanted.iter().map(|wanted| match wanted.flag() {
             Some(true) => absent,
             Some(false) => absent.not(),
-            None => Truth::Unknown,
+            None => not_read(call),
         }))
     }
 
-    /// The values of the request against those of the condition.
-    fn compare(
-        &self,
-        operator: Operator,
-        found: &[String],
-        request: &Request<'_>,
-        variables: bool,
-        missing: &mut Vec<String>,
-    ) -> Truth {
-        if self.values.is_empty() {
+    /// One value of the request against those of the condition.
+    fn compare_one(&self, operator: Operator, found: &str, call: &Call<'_>, missing: &mut Vec<String>) -> Truth {
+        if self.wanted.is_empty() && call.is_careful() {
             return Truth::Unknown;
         }
-        let wanted: Vec<Wanted> =
-            self.values.iter().map(|value| Wanted::new(operator.kind, value, variables, request)).collect();
-        let mut answers = found.iter().map(|found| {
-            let matched = Truth::any(wanted.iter().map(|wanted| wanted.matches(operator.kind, found)));
-            if operator.negated { matched.not() } else { matched }
-        });
-        let truth = match operator.quantifier {
+        let matched = Truth::any(self.wanted.iter().map(|wanted| wanted.matches(operator.kind, found, call, missing)));
+        if operator.negated { matched.not() } else { matched }
+    }
+
+    /// Several values of the request against those of the condition.
+    fn compare(&self, operator: Operator, found: &[String], call: &Call<'_>, missing: &mut Vec<String>) -> Truth {
+        let mut answers = found.iter().map(|found| self.compare_one(operator, found, call, missing));
+        match operator.quantifier {
             Some(Quantifier::All) => Truth::all(answers),
-            Some(Quantifier::Any) => Truth::any(answers),
             // AWS does not define a plain operator on several values: where they differ, it is not known.
-            None => {
+            None if call.is_careful() => {
                 let first = answers.next().unwrap_or(Truth::Unknown);
                 if answers.all(|answer| answer == first) { first } else { Truth::Unknown }
             }
-        };
-        if truth == Truth::Unknown {
-            missing.extend(wanted.into_iter().filter_map(Wanted::into_unknown_key));
+            // If there has to be an answer, they are combined as several values of a condition are: one that matches, or none.
+            None if operator.negated => Truth::all(answers),
+            Some(Quantifier::Any) | None => Truth::any(answers),
         }
-        truth
     }
+}
+
+/// What a value that cannot be read says: we do not guess how AWS takes it, unless there has to be an answer; then it
+/// matches nothing.
+fn not_read(call: &Call<'_>) -> Truth {
+    if call.is_careful() { Truth::Unknown } else { Truth::False }
 }
 
 #[cfg(test)]

@@ -9,8 +9,12 @@ use serde_json::Value;
 
 use crate::condition::Condition;
 use crate::json;
+use crate::rule::Rule;
 
-/// A policy document. Prints as JSON without a superfluous character, in the order it was written.
+/// A policy document. [`Display`](fmt::Display) prints it as JSON without a superfluous character, in the order it was
+/// written and with all that it has, also what this model does not know: to print and to read again changes nothing.
+///
+/// It is made ready to evaluate when it is read, so that a decision takes nothing apart.
 ///
 /// Two documents are equal ([`PartialEq`]) when they mean the same: the order of statements, of actions, resources and
 /// values, of keys, a string or a list of one, whitespace and the case of actions and condition keys do not matter.
@@ -19,6 +23,8 @@ pub struct Document {
     raw: Value,
     statements: Vec<Statement>,
     unknown: Vec<String>,
+    /// The statements made ready to evaluate, in the same order.
+    rules: Vec<Rule>,
 }
 
 /// Whether a statement allows or denies.
@@ -66,13 +72,22 @@ impl Document {
     pub fn parse(text: &str) -> Result<Self, DocumentError> {
         let raw = json::parse(text).map_err(|error| DocumentError(error.to_string()))?;
         let (statements, unknown) = read::document(&raw).map_err(DocumentError)?;
-        Ok(Self { raw, statements, unknown })
+        let mut document = Self { raw, statements, unknown, rules: Vec::new() };
+        let variables = document.has_variables();
+        let rule = |statement| Rule::new(statement, variables, &document.unknown);
+        document.rules = document.statements.iter().map(rule).collect();
+        Ok(document)
     }
 
     /// The statements, in order. Without one, nothing is allowed.
     #[must_use]
     pub fn statements(&self) -> &[Statement] {
         &self.statements
+    }
+
+    /// The statements as they are evaluated.
+    pub(crate) fn rules(&self) -> &[Rule] {
+        &self.rules
     }
 
     /// Names of elements beside `Version`, `Id` and `Statement`. What the document means is not known when there are any.

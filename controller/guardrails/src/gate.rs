@@ -48,7 +48,7 @@ pub struct GateInput<'a> {
 
 /// What may be done now.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Verdict {
+pub struct Clearance {
     /// Steps that may be written, in order.
     pub steps: Vec<Step>,
     /// Why the rest may not, if there is any.
@@ -93,20 +93,20 @@ impl fmt::Display for WaitingKind {
 
 /// Decides what of a plan may be written now.
 #[must_use]
-pub fn gate(input: &GateInput<'_>) -> Verdict {
+pub fn gate(input: &GateInput<'_>) -> Clearance {
     let plan = input.plan;
     if plan.refused.is_some() || (plan.steps.is_empty() && plan.removals.is_empty()) {
-        return Verdict::default();
+        return Clearance::default();
     }
     match plan.mode {
-        Mode::Observe => Verdict::default(),
-        Mode::Plan => Verdict::waits(input.planned()),
+        Mode::Observe => Clearance::default(),
+        Mode::Plan => Clearance::waits(input.planned()),
         Mode::Enforce if !plan.steps.is_empty() => input.additions(),
         Mode::Enforce => input.removals(),
     }
 }
 
-impl Verdict {
+impl Clearance {
     fn waits(waiting: Waiting) -> Self {
         Self { waiting: Some(waiting), ..Self::default() }
     }
@@ -123,13 +123,13 @@ impl GateInput<'_> {
         self.applied == Some(self.plan.wanted.as_str())
     }
 
-    fn additions(&self) -> Verdict {
+    fn additions(&self) -> Clearance {
         let steps = &self.plan.steps;
         if self.is_drift() {
             let until = self.drifting_since.and_then(|since| since.checked_add(self.revert_after).ok());
             return match until.filter(|until| *until > self.now) {
-                None => Verdict { steps: steps.clone(), ..Verdict::default() },
-                Some(until) => Verdict::waits(Waiting {
+                None => Clearance { steps: steps.clone(), ..Clearance::default() },
+                Some(until) => Clearance::waits(Waiting {
                     kind: WaitingKind::Drifted,
                     reason: "RevertAfter",
                     message: format!("it is put back at {until} (spec.drift.revertAfter)"),
@@ -141,18 +141,18 @@ impl GateInput<'_> {
         if approval.is_none()
             && let Some(waiting) = self.unapproved()
         {
-            return Verdict::waits(waiting);
+            return Clearance::waits(waiting);
         }
         self.in_window(steps.clone(), approval)
     }
 
     /// Everything wanted is there: what is too much may go once that is enforced.
-    fn removals(&self) -> Verdict {
+    fn removals(&self) -> Clearance {
         // A set that is being removed wants nothing that would have to be enforced first.
         if !self.plan.removing
             && let Some(waiting) = self.propagating()
         {
-            return Verdict::waits(waiting);
+            return Clearance::waits(waiting);
         }
         let approval = self.approval();
         let begun = |step: &&Step| self.begun.contains(&step.to_string());
@@ -162,11 +162,11 @@ impl GateInput<'_> {
         let needs_approval =
             held.first().map(|first| self.ask("Weakens", &format!("it takes protection away: {first}")));
         if allowed.is_empty() {
-            return needs_approval.map_or_else(Verdict::default, Verdict::waits);
+            return needs_approval.map_or_else(Clearance::default, Clearance::waits);
         }
-        let mut verdict = self.in_window(allowed, approval);
-        verdict.waiting = verdict.waiting.or(needs_approval);
-        verdict
+        let mut clearance = self.in_window(allowed, approval);
+        clearance.waiting = clearance.waiting.or(needs_approval);
+        clearance
     }
 
     /// Whether what is wanted may not be enforced everywhere yet.
@@ -214,15 +214,15 @@ impl GateInput<'_> {
         Waiting { kind: WaitingKind::ApprovalPending, reason, message, until: None }
     }
 
-    fn in_window(&self, steps: Vec<Step>, approval: Option<&Approval>) -> Verdict {
+    fn in_window(&self, steps: Vec<Step>, approval: Option<&Approval>) -> Clearance {
         let closed = self.window.filter(|window| !window.is_open(self.now));
         let Some(window) = closed else {
-            return Verdict { steps, approval: approval.map(|approval| approval.name.clone()), waiting: None };
+            return Clearance { steps, approval: approval.map(|approval| approval.name.clone()), waiting: None };
         };
         let until = window.next_opening(self.now);
         let when =
             until.map_or_else(|| "never: correct spec.window.schedule".to_owned(), |until| format!("at {until}"));
-        Verdict::waits(Waiting {
+        Clearance::waits(Waiting {
             kind: WaitingKind::WaitingForWindow,
             reason: "WindowClosed",
             message: format!("changes are made in the window {window}, which opens {when}"),

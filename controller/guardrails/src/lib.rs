@@ -2,6 +2,7 @@
 //!
 //! - [`mod@document`]: a policy document, typed, with nothing lost.
 //! - [`mod@evaluate`]: what AWS would decide about a request, or that it cannot be known.
+//! - [`mod@explain`]: why each statement applies to a request, or does not.
 //! - [`mod@levels`]: the policies that hold for an account, from the root down.
 //! - [`mod@protection`]: whether a guardrail is in force, by whosever policy.
 //! - [`mod@cover`]: where to attach so that exactly the wanted accounts are affected.
@@ -9,11 +10,12 @@
 //! - [`mod@gate`]: what of a plan may be written now.
 //! - [`mod@window`]: when changes may be made.
 
+mod call;
 pub mod condition;
-mod context;
 pub mod cover;
 pub mod document;
 pub mod evaluate;
+pub mod explain;
 pub mod gate;
 pub mod inventory;
 mod json;
@@ -21,6 +23,7 @@ pub mod levels;
 mod pattern;
 pub mod plan;
 pub mod protection;
+mod rule;
 mod tree;
 mod truth;
 mod variables;
@@ -29,8 +32,9 @@ pub mod window;
 pub use condition::Condition;
 pub use cover::{CoverError, Selection, Target, TargetId, TargetKind, affected, cover};
 pub use document::{Clause, Document, DocumentError, Effect, Statement};
-pub use evaluate::{Decision, Level, LevelPolicy, Request, denied_by, evaluate};
-pub use gate::{Approval, GateInput, MaxAffected, Verdict, Waiting, WaitingKind, gate};
+pub use evaluate::{Decision, Level, LevelPolicy, Request, Verdict, denied_by, evaluate, verdict};
+pub use explain::{Part, Reason, explain};
+pub use gate::{Approval, Clearance, GateInput, MaxAffected, Waiting, WaitingKind, gate};
 pub use inventory::{Policy, PolicyInventory};
 pub use levels::{Effective, ReadPolicies};
 pub use plan::{

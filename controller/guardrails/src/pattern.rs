@@ -1,5 +1,9 @@
 //! Patterns with `*` (any characters) and `?` (one character), as the policy language has them.
 
+mod compiled;
+
+pub(crate) use compiled::{Action, Actions, Arn, Pattern, Resource};
+
 /// Whether `text` matches `pattern` as a whole.
 pub(crate) fn matches(pattern: &str, text: &str) -> bool {
     greedy(pattern, text, |left, right| left == right)
@@ -70,10 +74,11 @@ pub(crate) fn symbols(pattern: &str) -> Vec<Symbol> {
 pub(crate) fn matches_symbols(pattern: &[Symbol], text: &str) -> bool {
     // reached[i]: the text so far matches the first i symbols.
     let mut reached = vec![false; pattern.len() + 1];
+    let mut next = reached.clone();
     reached[0] = true;
     skip_stars(pattern, &mut reached);
     for character in text.chars() {
-        let mut next = vec![false; pattern.len() + 1];
+        next.fill(false);
         for (index, symbol) in pattern.iter().enumerate() {
             if !reached[index] {
                 continue;
@@ -86,7 +91,7 @@ pub(crate) fn matches_symbols(pattern: &[Symbol], text: &str) -> bool {
                 Symbol::AnyInSegment => next[index] |= character != ':',
             }
         }
-        reached = next;
+        std::mem::swap(&mut reached, &mut next);
         skip_stars(pattern, &mut reached);
     }
     reached[pattern.len()]
@@ -118,24 +123,6 @@ pub(crate) fn keep_in_segments(pattern: &mut [Symbol]) {
         if colons == ARN_PARTS - 1 {
             return;
         }
-    }
-}
-
-/// Whether the resource `text` matches `pattern`, which has no variables.
-pub(crate) fn matches_resource(pattern: &str, text: &str) -> bool {
-    if pattern == "*" {
-        return true;
-    }
-    let restricted = pattern
-        .splitn(ARN_PARTS, ':')
-        .take(ARN_PARTS - 1)
-        .any(|part| part.strip_suffix('*').unwrap_or(part).contains(['*', '?']));
-    if restricted {
-        let mut symbols = symbols(pattern);
-        keep_in_segments(&mut symbols);
-        matches_symbols(&symbols, text)
-    } else {
-        matches(pattern, text)
     }
 }
 

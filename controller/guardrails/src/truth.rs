@@ -35,14 +35,28 @@ impl Truth {
         }
     }
 
-    /// At least one of them holds; none of nothing.
+    /// At least one of them holds; none of nothing. Looks no further than it must.
     pub(crate) fn any(truths: impl IntoIterator<Item = Self>) -> Self {
-        truths.into_iter().fold(Self::False, Self::or)
+        let mut any = Self::False;
+        for truth in truths {
+            any = any.or(truth);
+            if any == Self::True {
+                break;
+            }
+        }
+        any
     }
 
-    /// All of them hold; all of nothing do.
+    /// All of them hold; all of nothing do. Looks no further than it must.
     pub(crate) fn all(truths: impl IntoIterator<Item = Self>) -> Self {
-        truths.into_iter().fold(Self::True, Self::and)
+        let mut all = Self::True;
+        for truth in truths {
+            all = all.and(truth);
+            if all == Self::False {
+                break;
+            }
+        }
+        all
     }
 }
 

@@ -1,7 +1,6 @@
 //! Policy variables: `${key}`, `${key, 'default'}` and the escapes `${*}`, `${?}`, `${$}`.
 
-use crate::context::{self, Values};
-use crate::evaluate::Request;
+use crate::call::{Call, Key, Values};
 use crate::pattern::Symbol;
 
 /// A pattern with its variables put in.
@@ -22,7 +21,7 @@ pub(crate) fn has_variables(pattern: &str) -> bool {
 
 /// Puts in the variables. What comes from a variable is literal: a `*` in it is just a `*`. With `wildcards` false,
 /// those of the pattern are as well.
-pub(crate) fn resolve(pattern: &str, wildcards: bool, request: &Request<'_>) -> Resolved {
+pub(crate) fn resolve(pattern: &str, wildcards: bool, call: &Call<'_>) -> Resolved {
     let mut symbols = Vec::new();
     let mut rest = pattern;
     while let Some((before, after)) = rest.split_once("${") {
@@ -40,10 +39,11 @@ pub(crate) fn resolve(pattern: &str, wildcards: bool, request: &Request<'_>) -> 
             Some((key, default)) => (key.trim(), default.trim().strip_prefix('\'').and_then(|d| d.strip_suffix('\''))),
             None => (variable.trim(), None),
         };
-        match (context::values(request, key), default) {
-            (Values::Present(values), _) if values.len() == 1 => symbols.extend(values[0].chars().map(Symbol::Char)),
-            // AWS does not say what a variable with several values stands for.
-            (Values::Present(_) | Values::Unknown, _) => return Resolved::Unknown(key.to_owned()),
+        match (call.values(&Key::new(key)), default) {
+            (Values::One(value), _) => symbols.extend(value.chars().map(Symbol::Char)),
+            // A key with several values is not for variables; AWS does not say what it stands for.
+            (Values::Many(_), _) if !call.is_careful() => return Resolved::Nothing,
+            (Values::Many(_) | Values::Unknown, _) => return Resolved::Unknown(key.to_owned()),
             (Values::Absent, Some(default)) => symbols.extend(default.chars().map(Symbol::Char)),
             (Values::Absent, None) => return Resolved::Nothing,
         }

@@ -2,7 +2,9 @@
 
 pub mod asff;
 pub mod assess;
+pub mod decide;
 pub mod events;
+pub mod impact;
 pub mod quiet;
 pub mod scale;
 pub mod scrape;

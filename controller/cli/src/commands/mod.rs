@@ -6,8 +6,10 @@ mod backlog;
 mod catalog;
 mod diff;
 mod explain;
+pub(crate) mod impact;
 mod import;
 mod prepare;
+pub(crate) mod scp;
 mod snapshot;
 mod validate;
 
@@ -35,6 +37,8 @@ pub fn run(cli: &Cli, name: &str) -> Result<Exit> {
         Command::Catalog(command) => catalog::run(command, &notes),
         Command::Attest(command) => attest::run(command, &notes),
         Command::Import(command) => import::run(command, &notes),
+        Command::Scp(command) => scp::run(command, &notes),
+        Command::Impact(args) => impact::run(args, &notes),
         Command::Completions { shell } => {
             // `kubectl soc2` is completed by the program that kubectl runs.
             let name = if name == "soc2ctl" { name } else { "kubectl-soc2" };

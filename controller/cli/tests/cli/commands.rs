@@ -277,6 +277,9 @@ fn every_command_has_help_with_examples() {
         &["catalog", "diff"],
         &["attest", "init"],
         &["import", "suppressions"],
+        &["scp", "decide"],
+        &["scp", "explain"],
+        &["impact"],
         &["completions"],
     ] {
         let run = soc2ctl(&[command, &["--help"]].concat());

@@ -6,8 +6,10 @@ mod bad_input;
 mod commands;
 mod false_green;
 mod formats;
+mod impact;
 mod manifests;
 mod owners;
+mod scp;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};

@@ -1,96 +1,117 @@
 //! One value of a request against one value of a condition.
 
+mod read;
+
 use std::cmp::Ordering;
-use std::net::IpAddr;
 
 use jiff::Timestamp;
-use jiff::civil::Date;
-use jiff::tz::TimeZone;
 
+use super::not_read;
 use super::operator::{Kind, Order};
-use crate::evaluate::Request;
-use crate::pattern::{self, Symbol};
+use crate::call::Call;
+use crate::pattern::{self, Arn, Pattern};
 use crate::truth::Truth;
 use crate::variables::{self, Resolved};
 
-/// A value of a condition, ready to compare with.
-#[derive(Debug)]
+use self::read::Range;
+
+/// A value of a condition, ready to compare with. `None` in it: the value cannot be read as what the operator compares.
+#[derive(Clone, Debug)]
 pub(super) enum Wanted {
-    /// As written, without variables.
-    Text(String),
-    /// With its variables put in.
-    Symbols(Vec<Symbol>),
-    /// Nothing matches it.
-    Nothing,
-    /// Depends on this key, which is not known.
-    Unknown(String),
+    Text(Box<str>),
+    TextIgnoreCase(Box<str>),
+    Like(Pattern),
+    Arn(Option<Arn>),
+    Number(Order, Option<f64>),
+    Time(Order, Option<Timestamp>),
+    Flag(Option<bool>),
+    Addresses(Option<Range>),
+    Bytes(Option<Vec<u8>>),
+    /// With policy variables.
+    Template(Box<str>),
 }
 
 impl Wanted {
-    /// Puts in variables, where the operator has them: those on strings and ARNs.
-    pub(super) fn new(kind: Kind, value: &str, variables: bool, request: &Request<'_>) -> Self {
-        let wildcards = matches!(kind, Kind::StringLike | Kind::Arn);
-        let textual = wildcards || matches!(kind, Kind::String | Kind::StringIgnoreCase);
-        if !(variables && textual && variables::has_variables(value)) {
-            return Self::Text(value.to_owned());
+    /// Reads a value. Policy variables are in those of operators on strings and ARNs only.
+    pub(super) fn new(kind: Kind, value: &str, variables: bool) -> Self {
+        let textual = matches!(kind, Kind::StringLike | Kind::Arn | Kind::String | Kind::StringIgnoreCase);
+        if variables && textual && variables::has_variables(value) {
+            return Self::Template(value.into());
         }
-        match variables::resolve(value, wildcards, request) {
-            Resolved::Symbols(symbols) => Self::Symbols(symbols),
-            Resolved::Nothing => Self::Nothing,
-            Resolved::Unknown(key) => Self::Unknown(key),
+        match kind {
+            Kind::String => Self::Text(value.into()),
+            Kind::StringIgnoreCase => Self::TextIgnoreCase(value.into()),
+            Kind::StringLike => Self::Like(Pattern::new(value)),
+            Kind::Arn => Self::Arn(Arn::new(value)),
+            Kind::Numeric(order) => Self::Number(order, read::number(value)),
+            Kind::Date(order) => Self::Time(order, read::time(value)),
+            Kind::Bool | Kind::Null => Self::Flag(read::boolean(value)),
+            Kind::IpAddress => Self::Addresses(Range::new(value)),
+            Kind::Binary => Self::Bytes(read::bytes(value)),
         }
     }
 
-    /// The key that is not known.
-    pub(super) fn into_unknown_key(self) -> Option<String> {
+    /// The value of `Null`.
+    pub(super) fn flag(&self) -> Option<bool> {
         match self {
-            Self::Unknown(key) => Some(key),
+            Self::Flag(flag) => *flag,
             _ => None,
         }
     }
 
-    /// Whether a value of the request matches.
-    pub(super) fn matches(&self, kind: Kind, found: &str) -> Truth {
-        match self {
-            Self::Unknown(_) => Truth::Unknown,
-            Self::Nothing => Truth::False,
-            Self::Text(text) => decided(matches_text(kind, text, found)),
-            Self::Symbols(symbols) => decided(matches_symbols(kind, symbols, found)),
-        }
+    /// Whether a value of the request matches. A variable whose value is not known goes to `missing`.
+    pub(super) fn matches(&self, kind: Kind, found: &str, call: &Call<'_>, missing: &mut Vec<String>) -> Truth {
+        let answer = match self {
+            Self::Text(text) => Some(**text == *found),
+            Self::TextIgnoreCase(text) => same_ignore_case(text, found, call),
+            Self::Like(pattern) => Some(pattern.matches(found)),
+            Self::Arn(arn) => arn.as_ref().map(|arn| arn.matches(found)),
+            Self::Number(order, wanted) => read::number(found)
+                .zip(*wanted)
+                .and_then(|(found, wanted)| found.partial_cmp(&wanted))
+                .map(|found| holds(*order, found)),
+            Self::Time(order, wanted) => {
+                read::time(found).zip(*wanted).map(|(found, wanted)| holds(*order, found.cmp(&wanted)))
+            }
+            Self::Flag(wanted) => read::boolean(found).zip(*wanted).map(|(found, wanted)| found == wanted),
+            Self::Addresses(range) => range.as_ref().and_then(|range| range.contains(found)),
+            Self::Bytes(wanted) => wanted.as_ref().and_then(|wanted| Some(read::bytes(found)? == *wanted)),
+            Self::Template(template) => match resolved(template, kind, found, call) {
+                Ok(answer) => answer,
+                Err(key) => {
+                    missing.push(key);
+                    return Truth::Unknown;
+                }
+            },
+        };
+        answer.map_or_else(|| not_read(call), Truth::from)
     }
 }
 
-/// What cannot be read is not known: we do not guess how AWS takes it.
-fn decided(answer: Option<bool>) -> Truth {
-    answer.map_or(Truth::Unknown, Truth::from)
+/// The answer of a value whose variables are put in; an error is the key whose value is not known.
+fn resolved(template: &str, kind: Kind, found: &str, call: &Call<'_>) -> Result<Option<bool>, String> {
+    let wildcards = matches!(kind, Kind::StringLike | Kind::Arn);
+    let symbols = match variables::resolve(template, wildcards, call) {
+        Resolved::Symbols(symbols) => symbols,
+        Resolved::Nothing => return Ok(Some(false)),
+        Resolved::Unknown(key) => return Err(key),
+    };
+    Ok(match kind {
+        Kind::StringLike => Some(pattern::matches_symbols(&symbols, found)),
+        Kind::Arn => pattern::matches_arn(&symbols, found),
+        Kind::StringIgnoreCase => same_ignore_case(&variables::literal(&symbols), found, call),
+        _ => Some(variables::literal(&symbols) == found),
+    })
 }
 
-/// The same against a value whose variables were put in.
-fn matches_symbols(kind: Kind, wanted: &[Symbol], found: &str) -> Option<bool> {
-    match kind {
-        Kind::StringLike => Some(pattern::matches_symbols(wanted, found)),
-        Kind::Arn => pattern::matches_arn(wanted, found),
-        _ => matches_text(kind, &variables::literal(wanted), found),
+/// AWS does not say how far it folds: beyond ASCII both ways have to agree, unless there has to be an answer.
+fn same_ignore_case(wanted: &str, found: &str, call: &Call<'_>) -> Option<bool> {
+    let in_ascii = wanted.eq_ignore_ascii_case(found);
+    if in_ascii || wanted.is_ascii() && found.is_ascii() {
+        return Some(in_ascii);
     }
-}
-
-/// Whether a value of the request matches; `None` when one of the two cannot be read.
-fn matches_text(kind: Kind, wanted: &str, found: &str) -> Option<bool> {
-    match kind {
-        Kind::String => Some(wanted == found),
-        // AWS does not say how far it folds; beyond ASCII both ways have to agree.
-        Kind::StringIgnoreCase => {
-            let answer = wanted.eq_ignore_ascii_case(found);
-            (answer == (wanted.to_lowercase() == found.to_lowercase())).then_some(answer)
-        }
-        Kind::StringLike => Some(pattern::matches(wanted, found)),
-        Kind::Arn => pattern::matches_arn(&pattern::symbols(wanted), found),
-        Kind::Numeric(order) => number(found)?.partial_cmp(&number(wanted)?).map(|found| holds(order, found)),
-        Kind::Date(order) => Some(holds(order, time(found)?.cmp(&time(wanted)?))),
-        Kind::Bool => Some(boolean(found)? == boolean(wanted)?),
-        Kind::IpAddress => in_range(wanted, found),
-        Kind::Null => None,
-    }
+    let in_unicode = wanted.to_lowercase() == found.to_lowercase();
+    (!in_unicode || !call.is_careful()).then_some(in_unicode)
 }
 
 /// Whether what was found stands to what is wanted as asked for.
@@ -102,57 +123,4 @@ fn holds(order: Order, found: Ordering) -> bool {
         Order::Greater => found.is_gt(),
         Order::GreaterOrEqual => found.is_ge(),
     }
-}
-
-/// A number in plain digits.
-fn number(text: &str) -> Option<f64> {
-    let plain = text.bytes().all(|byte| byte.is_ascii_digit() || matches!(byte, b'.' | b'-' | b'+'));
-    plain.then(|| text.parse().ok()).flatten()
-}
-
-/// `true` or `false`, whatever the case.
-pub(super) fn boolean(text: &str) -> Option<bool> {
-    if text.eq_ignore_ascii_case("true") {
-        Some(true)
-    } else if text.eq_ignore_ascii_case("false") {
-        Some(false)
-    } else {
-        None
-    }
-}
-
-/// A time: ISO 8601 in UTC or with an offset, a date (its beginning in UTC), or seconds since 1970.
-fn time(text: &str) -> Option<Timestamp> {
-    if let Ok(time) = text.parse::<Timestamp>() {
-        return Some(time);
-    }
-    if text.bytes().all(|byte| byte.is_ascii_digit()) {
-        return text.parse().ok().and_then(|seconds| Timestamp::from_second(seconds).ok());
-    }
-    let plain_date = text.len() == "2026-01-31".len();
-    plain_date.then(|| text.parse::<Date>().ok()?.to_zoned(TimeZone::UTC).ok().map(|zoned| zoned.timestamp())).flatten()
-}
-
-/// Whether an address is in a range such as `10.0.0.0/8`; without a length it is one address.
-fn in_range(range: &str, address: &str) -> Option<bool> {
-    let (base, length) = match range.split_once('/') {
-        Some((base, length)) => (base, Some(length.parse::<u32>().ok()?)),
-        None => (range, None),
-    };
-    match (base.parse().ok()?, address.parse().ok()?) {
-        (IpAddr::V4(base), IpAddr::V4(address)) => {
-            same_prefix(base.to_bits().into(), address.to_bits().into(), 32, length.unwrap_or(32))
-        }
-        (IpAddr::V6(base), IpAddr::V6(address)) => {
-            same_prefix(base.to_bits(), address.to_bits(), 128, length.unwrap_or(128))
-        }
-        _ => Some(false),
-    }
-}
-
-/// Whether the first `length` of `bits` are the same; `None` when there are not so many.
-fn same_prefix(left: u128, right: u128, bits: u32, length: u32) -> Option<bool> {
-    let shift = bits.checked_sub(length)?;
-    // Shifting all bits out leaves nothing to differ.
-    Some((left ^ right).checked_shr(shift).unwrap_or(0) == 0)
 }

@@ -21,6 +21,8 @@ pub(super) enum Kind {
     Bool,
     /// An address in a range.
     IpAddress,
+    /// Bytes, written in base64.
+    Binary,
     /// Whether the key is there.
     Null,
 }
@@ -82,14 +84,15 @@ impl Operator {
         Some(Self { kind, negated, if_exists, quantifier })
     }
 
-    /// The answer when the request does not have the key: nothing matches, so that what asks for no match holds.
+    /// The answer when the request does not have the key. `IfExists` goes first, as it is documented to make the whole
+    /// element true, whatever stands before it; other evaluators let `ForAnyValue` win.
     pub(super) fn holds_when_absent(self) -> Truth {
-        match (self.quantifier, self.if_exists) {
-            // AWS says that `IfExists` holds then, and that `ForAnyValue` does not; not which of them wins.
-            (Some(Quantifier::Any), true) => Truth::Unknown,
-            (Some(Quantifier::Any), false) => Truth::False,
-            (Some(Quantifier::All), _) | (None, true) => Truth::True,
-            (None, false) => Truth::from(self.negated),
+        match self.quantifier {
+            _ if self.if_exists => Truth::True,
+            Some(Quantifier::All) => Truth::True,
+            Some(Quantifier::Any) => Truth::False,
+            // Nothing matches, so that what asks for no match holds.
+            None => Truth::from(self.negated),
         }
     }
 }
@@ -108,6 +111,7 @@ fn kind(name: &str) -> Option<(Kind, bool)> {
         "Bool" => (Kind::Bool, false),
         "IpAddress" => (Kind::IpAddress, false),
         "NotIpAddress" => (Kind::IpAddress, true),
+        "BinaryEquals" => (Kind::Binary, false),
         "Null" => (Kind::Null, false),
         other => {
             let (number, order) = match (other.strip_prefix("Numeric"), other.strip_prefix("Date")) {

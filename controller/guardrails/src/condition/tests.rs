@@ -1,6 +1,7 @@
 use std::collections::BTreeMap;
 
 use super::*;
+use crate::evaluate::Request;
 
 const TRUE: Truth = Truth::True;
 const FALSE: Truth = Truth::False;
@@ -11,6 +12,12 @@ fn holds(operator: &str, values: &[&str], found: Option<&[&str]>) -> Truth {
     let context = found.map(|found| ("aws:Key".to_owned(), found.iter().map(ToString::to_string).collect::<Vec<_>>()));
     let context: BTreeMap<String, Vec<String>> = context.into_iter().collect();
     check(operator, values, &context, false).0
+}
+
+/// The same where keys may be unknown, and what AWS does not define is not known.
+fn careful(operator: &str, values: &[&str], found: &[&str]) -> Truth {
+    let context = [("aws:Key".to_owned(), found.iter().map(ToString::to_string).collect::<Vec<_>>())].into();
+    check(operator, values, &context, true).0
 }
 
 fn check(
@@ -24,7 +31,7 @@ fn check(
     let principal = Some("arn:aws:iam::111111111111:role/team/admin");
     let request = Request { principal, action: "s3:GetObject", resource: "*", context, unknown_context };
     let mut missing = Vec::new();
-    (condition.holds(&request, true, &mut missing), missing)
+    (Test::new(&condition, true).holds(&Call::new(&request), &mut missing), missing)
 }
 
 #[test]
@@ -46,6 +53,8 @@ fn one_value() {
         ("ArnLike", "*", "arn:aws:iam::1:role/admin", UNKNOWN),
         ("NumericEquals", "10", "10.0", TRUE),
         ("NumericNotEquals", "10", "11", TRUE),
+        ("NumericEquals", "0.5", ".50", TRUE),
+        ("NumericLessThan", "-1.5", "-1.75", TRUE),
         ("NumericLessThan", "10", "9", TRUE),
         ("NumericLessThan", "10", "10", FALSE),
         ("NumericLessThanEquals", "10", "10", TRUE),
@@ -57,6 +66,9 @@ fn one_value() {
         ("DateEquals", "2026-01-01", "1767225600", TRUE),
         ("DateGreaterThan", "2026-01-01T01:00:00+01:00", "2026-01-01T00:00:00Z", FALSE),
         ("DateGreaterThanEquals", "2026-01-01T01:00:00+01:00", "2026-01-01T00:00:00Z", TRUE),
+        ("DateEquals", "2026-01", "2026-01-01T00:00:00Z", TRUE),
+        ("DateEquals", "2026", "2026-01-01T00:00Z", TRUE),
+        ("DateEquals", "2026-01-01T00:00:00.5Z", "2026-01-01T00:00:00.500Z", TRUE),
         ("DateNotEquals", "2026-01-01", "2026-01-02", TRUE),
         ("DateLessThanEquals", "tomorrow", "2026-01-02", UNKNOWN),
         ("Bool", "true", "True", TRUE),
@@ -71,10 +83,37 @@ fn one_value() {
         ("IpAddress", "10.0.0.0/8", "2001:db8::1", FALSE),
         ("IpAddress", "10.0.0.0/33", "10.0.0.0", UNKNOWN),
         ("NotIpAddress", "10.0.0.0/8", "10.1.2.3", FALSE),
-        ("BinaryEquals", "QQ==", "QQ==", UNKNOWN),
+        ("BinaryEquals", "QQ==", "QQ==", TRUE),
+        ("BinaryEquals", "QQ==", "QUE=", FALSE),
+        ("BinaryEquals", "?", "QQ==", UNKNOWN),
         ("StringResembles", "a", "a", UNKNOWN),
         ("ForSomeValues:StringEquals", "a", "a", UNKNOWN),
         ("stringequals", "a", "a", UNKNOWN),
+    ] {
+        assert_eq!(careful(operator, &[wanted], &[found]), expected, "{operator} {wanted} on {found}");
+        if expected != UNKNOWN {
+            assert_eq!(holds(operator, &[wanted], Some(&[found])), expected, "{operator} {wanted} on {found}");
+        }
+    }
+}
+
+/// Where all keys are known there has to be an answer: what cannot be read matches nothing.
+#[test]
+fn one_value_that_cannot_be_read() {
+    for (operator, wanted, found, expected) in [
+        ("StringEqualsIgnoreCase", "ä", "Ä", TRUE),
+        ("ArnLike", "*", "arn:aws:iam::1:role/admin", FALSE),
+        ("ArnNotLike", "*", "arn:aws:iam::1:role/admin", TRUE),
+        ("NumericEquals", "10", "ten", FALSE),
+        ("NumericNotEquals", "10", "ten", TRUE),
+        ("DateLessThanEquals", "tomorrow", "2026-01-02", FALSE),
+        ("Bool", "true", "yes", FALSE),
+        ("IpAddress", "10.0.0.0/33", "10.0.0.0", FALSE),
+        ("NotIpAddress", "10.0.0.0/33", "10.0.0.0", TRUE),
+        ("BinaryEquals", "QQ==", "?", FALSE),
+        // What AWS does not have stays unknown: it would not take the policy.
+        ("StringResembles", "a", "a", UNKNOWN),
+        ("BinaryNotEquals", "QQ==", "QQ==", UNKNOWN),
     ] {
         assert_eq!(holds(operator, &[wanted], Some(&[found])), expected, "{operator} {wanted} on {found}");
     }
@@ -85,9 +124,12 @@ fn any_of_several_wanted_values_matches_and_none_must_for_the_negated() {
     assert_eq!(holds("StringEquals", &["a", "b"], Some(&["b"])), TRUE);
     assert_eq!(holds("StringNotEquals", &["a", "b"], Some(&["b"])), FALSE);
     assert_eq!(holds("StringNotEquals", &["a", "b"], Some(&["c"])), TRUE);
-    assert_eq!(holds("NumericEquals", &["x", "1"], Some(&["1"])), TRUE, "what cannot be read does not matter then");
-    assert_eq!(holds("NumericEquals", &["x", "1"], Some(&["2"])), UNKNOWN);
-    assert_eq!(holds("StringEquals", &[], Some(&["a"])), UNKNOWN);
+    assert_eq!(careful("NumericEquals", &["x", "1"], &["1"]), TRUE, "what cannot be read does not matter then");
+    assert_eq!(careful("NumericEquals", &["x", "1"], &["2"]), UNKNOWN);
+    assert_eq!(holds("NumericEquals", &["x", "1"], Some(&["2"])), FALSE);
+    assert_eq!(careful("StringEquals", &[], &["a"]), UNKNOWN);
+    assert_eq!(holds("StringEquals", &[], Some(&["a"])), FALSE);
+    assert_eq!(holds("StringNotEquals", &[], Some(&["a"])), TRUE);
 }
 
 #[test]
@@ -107,8 +149,8 @@ fn a_key_that_is_absent() {
         ("ForAnyValue:StringEquals", FALSE),
         ("ForAnyValue:StringNotEquals", FALSE),
         ("ForAllValues:StringEqualsIfExists", TRUE),
-        // AWS's documentation says both.
-        ("ForAnyValue:StringEqualsIfExists", UNKNOWN),
+        // The page of `IfExists` says that the element is true then, with any operator before it.
+        ("ForAnyValue:StringEqualsIfExists", TRUE),
     ] {
         assert_eq!(holds(operator, &["a"], None), expected, "{operator}");
         assert_eq!(holds(operator, &["a"], Some(&[])), expected, "{operator} without a value");
@@ -122,7 +164,8 @@ fn null_asks_whether_the_key_is_there() {
     assert_eq!(holds("Null", &["false"], None), FALSE);
     assert_eq!(holds("Null", &["false"], Some(&["a"])), TRUE);
     assert_eq!(holds("Null", &["true"], Some(&[])), TRUE);
-    assert_eq!(holds("Null", &["maybe"], None), UNKNOWN);
+    assert_eq!(holds("Null", &["maybe"], None), FALSE);
+    assert_eq!(careful("Null", &["maybe"], &["a"]), UNKNOWN);
     assert_eq!(holds("NullIfExists", &["true"], None), UNKNOWN);
 }
 
@@ -139,12 +182,17 @@ fn several_values_in_the_request() {
         ("ForAnyValue:StringNotEquals", ["env", "owner"], TRUE),
         ("ForAnyValue:StringNotEquals", ["env", "team"], FALSE),
         ("ForAnyValue:StringLike", ["e*", "x"], TRUE),
-        // Without a quantifier only where all values agree.
+        // Without a quantifier where all values agree.
         ("StringEquals", ["env", "team"], TRUE),
-        ("StringEquals", ["env", "owner"], UNKNOWN),
         ("StringEquals", ["cost", "owner"], FALSE),
     ] {
         assert_eq!(holds(operator, &wanted, tags), expected, "{operator} {wanted:?}");
+        assert_eq!(careful(operator, &wanted, &["env", "team"]), expected, "{operator} {wanted:?}");
+    }
+    // Where they do not, AWS does not define it: not known, or one that matches is enough if there has to be an answer.
+    for (operator, expected) in [("StringEquals", TRUE), ("StringNotEquals", FALSE)] {
+        assert_eq!(careful(operator, &["env", "owner"], &["env", "team"]), UNKNOWN);
+        assert_eq!(holds(operator, &["env", "owner"], tags), expected, "{operator}");
     }
 }
 
@@ -177,7 +225,9 @@ fn variables_are_put_in() {
         ("StringEquals", "home/${aws:none}", false, FALSE),
         ("StringNotEquals", "home/${aws:none}", false, TRUE),
         ("StringEquals", "home/${aws:none}", true, UNKNOWN),
-        ("StringEquals", "home/${aws:TagKeys}", false, UNKNOWN),
+        ("StringEquals", "home/${aws:TagKeys}", true, UNKNOWN),
+        ("StringEquals", "home/${aws:TagKeys}", false, FALSE),
+        ("StringNotEquals", "home/${aws:TagKeys}", false, TRUE),
         ("StringEquals", "home/${aws:username", false, FALSE),
     ] {
         assert_eq!(check(operator, &[wanted], &context, unknown_context).0, expected, "{operator} {wanted}");
@@ -203,10 +253,11 @@ fn what_follows_from_the_principal() {
             context: &context,
             unknown_context,
         };
-        match context::values(&request, key) {
+        match Call::new(&request).values(&Key::new(key)) {
             Values::Unknown => "unknown".to_owned(),
             Values::Absent => "absent".to_owned(),
-            Values::Present(values) => values.join(" "),
+            Values::One(value) => value.to_owned(),
+            Values::Many(values) => values.join(" "),
         }
     };
     let session = "arn:aws:sts::111111111111:assumed-role/admin/me";

@@ -2,6 +2,11 @@ use proptest::prelude::*;
 
 use super::*;
 
+/// Whether a resource matches, with the pattern taken apart.
+fn matches_resource(pattern: &str, resource: &str) -> bool {
+    Resource::new(pattern).matches(resource)
+}
+
 #[test]
 fn wildcards_stand_for_what_aws_documents() {
     for (pattern, text, expected) in [
@@ -62,6 +67,7 @@ fn arns_are_compared_part_by_part() {
         ("arn:aws:iam::*:role/a", "no arn", Some(false)),
     ] {
         assert_eq!(matches_arn(&symbols(pattern), arn), expected, "{pattern:?} on {arn:?}");
+        assert_eq!(Arn::new(pattern).map(|pattern| pattern.matches(arn)), expected, "{pattern:?} on {arn:?}");
     }
 }
 
@@ -77,6 +83,22 @@ proptest! {
     #[test]
     fn the_fast_way_gives_what_the_thorough_one_does(pattern in "[ab:*?]{0,12}", text in "[ab:]{0,12}") {
         prop_assert_eq!(matches(&pattern, &text), matches_symbols(&symbols(&pattern), &text));
+        prop_assert_eq!(matches(&pattern, &text), Pattern::new(&pattern).matches(&text));
+    }
+
+    #[test]
+    fn actions_by_service_match_as_the_patterns_one_by_one_do(
+        patterns in prop::collection::vec("[aBé*?]{0,3}(:[aBé*?:]{0,4})?", 0..4),
+        action in "[AbÉé]{0,3}(:[AbÉé:]{0,4})?",
+    ) {
+        let expected = patterns.iter().any(|pattern| matches_ignore_case(pattern, &action));
+        prop_assert_eq!(Actions::new(&patterns).contain(Action::new(&action)), expected);
+    }
+
+    #[test]
+    fn arns_match_alike_both_ways(pattern in "([ab*?]{0,3}:){0,6}[ab*?:]{0,4}", arn in "([ab]{0,2}:){0,7}[ab]{0,3}") {
+        let expected = matches_arn(&symbols(&pattern), &arn);
+        prop_assert_eq!(Arn::new(&pattern).map(|pattern| pattern.matches(&arn)), expected);
     }
 
     #[test]

@@ -185,6 +185,24 @@ fn what_cannot_be_known_is_not_guessed_and_is_named() {
 }
 
 #[test]
+fn a_resource_that_is_not_known_is_not_guessed() {
+    let of_bucket = r#"{"Statement":[{"Effect":"Deny","Action":"s3:*","Resource":"arn:aws:s3:::a"}]}"#;
+    let but_bucket = r#"{"Statement":[{"Effect":"Deny","Action":"s3:*","NotResource":"arn:aws:s3:::a"}]}"#;
+    let but_all = r#"{"Statement":[{"Effect":"Deny","Action":"s3:*","NotResource":"*"}]}"#;
+    let empty = Context::new();
+    for (policy, expected) in [
+        (of_bucket, "unknown: the resource"),
+        (but_bucket, "unknown: the resource"),
+        (but_all, "allowed"),
+        (&deny("s3:*"), "denied at root by root-1 0"),
+        (&deny("ec2:*"), "allowed"),
+    ] {
+        let request = Request { unknown_context: true, ..call("s3:GetObject", "", &empty) };
+        assert_eq!(in_words(&decide(&[&[ALLOW_ALL, policy]], &request)), expected, "{policy}");
+    }
+}
+
+#[test]
 fn service_linked_roles_are_not_affected() {
     let empty = Context::new();
     for (principal, affected) in [

@@ -3,7 +3,9 @@
 use std::collections::BTreeSet;
 
 use jiff::{SignedDuration, Timestamp};
-use soc2_guardrails::{Approval, GateInput, MaxAffected, Mode, SetInput, SetPlan, Verdict, WaitingKind, Window, gate};
+use soc2_guardrails::{
+    Approval, Clearance, GateInput, MaxAffected, Mode, SetInput, SetPlan, WaitingKind, Window, gate,
+};
 
 use crate::model::{World, set, units};
 
@@ -49,8 +51,8 @@ fn approve(hash: &str, expires_at: Option<&str>) -> Vec<Approval> {
     vec![Approval { name: "ok".to_owned(), hash: hash.to_owned(), expires_at: expires_at.map(at) }]
 }
 
-fn waits(verdict: &Verdict) -> (WaitingKind, &'static str, &str) {
-    let waiting = verdict.waiting.as_ref().expect("it waits");
+fn waits(clearance: &Clearance) -> (WaitingKind, &'static str, &str) {
+    let waiting = clearance.waiting.as_ref().expect("it waits");
     (waiting.kind, waiting.reason, &waiting.message)
 }
 
@@ -60,12 +62,12 @@ static NONE: BTreeSet<String> = BTreeSet::new();
 fn modes_that_do_not_write_write_nothing() {
     let world = world();
     let plan = world.plan(&sets(&world, Mode::Observe, &["Workloads"])).sets[0].clone();
-    assert_eq!(gate(&input(&plan, &[], &NONE)), Verdict::default());
+    assert_eq!(gate(&input(&plan, &[], &NONE)), Clearance::default());
     let plan = world.plan(&sets(&world, Mode::Plan, &["Workloads"])).sets[0].clone();
     let approvals = approve(&plan.hash, None);
-    let verdict = gate(&input(&plan, &approvals, &NONE));
-    assert!(verdict.steps.is_empty(), "not even with an approval");
-    assert_eq!(waits(&verdict).0, WaitingKind::Planned);
+    let clearance = gate(&input(&plan, &approvals, &NONE));
+    assert!(clearance.steps.is_empty(), "not even with an approval");
+    assert_eq!(waits(&clearance).0, WaitingKind::Planned);
 }
 
 #[test]
@@ -73,18 +75,18 @@ fn an_approval_is_asked_for_and_has_to_be_for_this_plan() {
     let world = world();
     let plan = world.plan(&sets(&world, Mode::Enforce, &["Workloads"])).sets[0].clone();
     let manual = |approvals: &[Approval]| gate(&GateInput { automatic: false, ..input(&plan, approvals, &NONE) });
-    let verdict = manual(&[]);
-    let (kind, reason, message) = waits(&verdict);
+    let clearance = manual(&[]);
+    let (kind, reason, message) = waits(&clearance);
     assert_eq!((kind, reason), (WaitingKind::ApprovalPending, "ApprovalRequired"));
     assert!(message.contains(&plan.hash), "the whole hash, to copy: {message}");
 
-    let verdict = manual(&approve(&"0".repeat(64), None));
-    assert!(waits(&verdict).2.contains("GuardrailApproval ok is for plan 000000000000"), "{verdict:?}");
-    let verdict = manual(&approve(&plan.hash, Some("2026-11-26T12:00:00Z")));
-    assert!(waits(&verdict).2.contains("expired at 2026-11-26T12:00:00Z"), "{verdict:?}");
+    let clearance = manual(&approve(&"0".repeat(64), None));
+    assert!(waits(&clearance).2.contains("GuardrailApproval ok is for plan 000000000000"), "{clearance:?}");
+    let clearance = manual(&approve(&plan.hash, Some("2026-11-26T12:00:00Z")));
+    assert!(waits(&clearance).2.contains("expired at 2026-11-26T12:00:00Z"), "{clearance:?}");
 
-    let verdict = manual(&approve(&plan.hash, Some("2026-11-26T12:00:01Z")));
-    assert_eq!((verdict.steps, verdict.approval.as_deref()), (plan.steps.clone(), Some("ok")));
+    let clearance = manual(&approve(&plan.hash, Some("2026-11-26T12:00:01Z")));
+    assert_eq!((clearance.steps, clearance.approval.as_deref()), (plan.steps.clone(), Some("ok")));
 }
 
 #[test]
@@ -93,8 +95,8 @@ fn automatic_lets_through_what_strengthens_few_accounts() {
     let plan = world.plan(&sets(&world, Mode::Enforce, &["Workloads"])).sets[0].clone();
     assert_eq!(gate(&input(&plan, &[], &NONE)).steps, plan.steps);
     let two = GateInput { max_affected: MaxAffected::Accounts(2), ..input(&plan, &[], &NONE) };
-    let verdict = gate(&two);
-    let (_, reason, message) = waits(&verdict);
+    let clearance = gate(&two);
+    let (_, reason, message) = waits(&clearance);
     assert_eq!(reason, "TooManyAccounts");
     assert!(message.contains("3 accounts") && message.contains("at most 2"), "{message}");
     let approvals = approve(&plan.hash, None);
@@ -109,16 +111,16 @@ fn what_denies_less_needs_a_person_also_when_automatic() {
     world.policy(&policy).content =
         r#"{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Action":"s3:*","Resource":"*"}]}"#.to_owned();
     let plan = world.plan(&sets).sets[0].clone();
-    let verdict = gate(&input(&plan, &[], &NONE));
-    assert_eq!(waits(&verdict).1, "Weakens");
+    let clearance = gate(&input(&plan, &[], &NONE));
+    assert_eq!(waits(&clearance).1, "Weakens");
     // But when it was as it is wanted before, it is drift, and goes back.
     let wanted = plan.wanted.clone();
     let drift = GateInput { applied: Some(&wanted), ..input(&plan, &[], &NONE) };
     assert_eq!(gate(&drift).steps, plan.steps);
     let later = GateInput { revert_after: HOUR, drifting_since: Some(at("2026-11-26T11:30:00Z")), ..drift.clone() };
-    let verdict = gate(&later);
-    assert_eq!(waits(&verdict).0, WaitingKind::Drifted);
-    assert_eq!(verdict.waiting.unwrap().until, Some(at("2026-11-26T12:30:00Z")));
+    let clearance = gate(&later);
+    assert_eq!(waits(&clearance).0, WaitingKind::Drifted);
+    assert_eq!(clearance.waiting.unwrap().until, Some(at("2026-11-26T12:30:00Z")));
     assert_eq!(gate(&GateInput { now: at("2026-11-26T12:30:00Z"), ..later }).steps, plan.steps);
 }
 
@@ -132,16 +134,16 @@ fn removals_wait_until_what_is_new_is_enforced() {
     let wanted = plan.wanted.clone();
     let applied =
         |time: &str| GateInput { applied: Some(&wanted), in_place_since: Some(at(time)), ..input(&plan, &[], &NONE) };
-    let verdict = gate(&applied("2026-11-26T11:50:00Z"));
-    assert_eq!(waits(&verdict).0, WaitingKind::Propagating);
-    assert_eq!(verdict.waiting.unwrap().until, Some(at("2026-11-26T12:05:00Z")));
+    let clearance = gate(&applied("2026-11-26T11:50:00Z"));
+    assert_eq!(waits(&clearance).0, WaitingKind::Propagating);
+    assert_eq!(clearance.waiting.unwrap().until, Some(at("2026-11-26T12:05:00Z")));
     assert_eq!(gate(&applied("2026-11-26T11:45:00Z")).steps, plan.removals);
     // Until it is on record that it is in place, or when that is on record of something else, it waits.
     for (hash, since) in
         [(None, None), (Some(wanted.as_str()), None), (Some("other"), Some(at("2026-11-20T00:00:00Z")))]
     {
-        let verdict = gate(&GateInput { applied: hash, in_place_since: since, ..input(&plan, &[], &NONE) });
-        assert_eq!(waits(&verdict).0, WaitingKind::Propagating);
+        let clearance = gate(&GateInput { applied: hash, in_place_since: since, ..input(&plan, &[], &NONE) });
+        assert_eq!(waits(&clearance).0, WaitingKind::Propagating);
     }
 }
 
@@ -154,18 +156,18 @@ fn removals_that_weaken_need_an_approval_of_exactly_them() {
     let wanted = plan.wanted.clone();
     let old = Some(wanted.as_str());
     let since = Some(at("2026-11-20T00:00:00Z"));
-    let verdict = gate(&GateInput { applied: old, in_place_since: since, ..input(&plan, &[], &NONE) });
-    assert_eq!(waits(&verdict).1, "Weakens");
+    let clearance = gate(&GateInput { applied: old, in_place_since: since, ..input(&plan, &[], &NONE) });
+    assert_eq!(waits(&clearance).1, "Weakens");
     let of_wanted = approve(&plan.wanted, None);
-    let verdict = gate(&GateInput { applied: old, in_place_since: since, ..input(&plan, &of_wanted, &NONE) });
-    assert!(verdict.steps.is_empty(), "an approval of what is wanted is none of what goes");
+    let clearance = gate(&GateInput { applied: old, in_place_since: since, ..input(&plan, &of_wanted, &NONE) });
+    assert!(clearance.steps.is_empty(), "an approval of what is wanted is none of what goes");
     let exact = approve(&plan.hash, None);
-    let verdict = gate(&GateInput { applied: old, in_place_since: since, ..input(&plan, &exact, &NONE) });
-    assert_eq!(verdict.steps, plan.removals);
+    let clearance = gate(&GateInput { applied: old, in_place_since: since, ..input(&plan, &exact, &NONE) });
+    assert_eq!(clearance.steps, plan.removals);
     // After a crash in the middle, what was begun goes on.
     let begun: BTreeSet<String> = plan.removals.iter().map(ToString::to_string).collect();
-    let verdict = gate(&GateInput { applied: old, in_place_since: since, ..input(&plan, &[], &begun) });
-    assert_eq!(verdict.steps, plan.removals);
+    let clearance = gate(&GateInput { applied: old, in_place_since: since, ..input(&plan, &[], &begun) });
+    assert_eq!(clearance.steps, plan.removals);
 }
 
 #[test]
@@ -174,9 +176,9 @@ fn changes_wait_for_the_window_and_drift_does_not() {
     let plan = world.plan(&sets(&world, Mode::Enforce, &["Workloads"])).sets[0].clone();
     let window = Window::new("0 2 * * SAT", SignedDuration::from_hours(4), "Europe/Berlin", now()).unwrap();
     let closed = GateInput { window: Some(&window), ..input(&plan, &[], &NONE) };
-    let verdict = gate(&closed);
-    assert_eq!(waits(&verdict).0, WaitingKind::WaitingForWindow);
-    assert_eq!(verdict.waiting.unwrap().until, Some(at("2026-11-28T01:00:00Z")));
+    let clearance = gate(&closed);
+    assert_eq!(waits(&clearance).0, WaitingKind::WaitingForWindow);
+    assert_eq!(clearance.waiting.unwrap().until, Some(at("2026-11-28T01:00:00Z")));
     let open = GateInput { now: at("2026-11-28T01:00:00Z"), ..closed.clone() };
     assert_eq!(gate(&open).steps, plan.steps);
     let wanted = plan.wanted.clone();

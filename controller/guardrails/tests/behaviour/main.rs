@@ -9,6 +9,8 @@ mod documents;
 mod gates;
 mod lockouts;
 mod model;
+mod oracle;
+mod oracle_properties;
 mod plan_properties;
 mod plans;
 mod protections;

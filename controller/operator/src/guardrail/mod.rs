@@ -3,13 +3,13 @@
 //! All sets of an organization are planned together, because they share slots; each set enacts and reports its own part.
 
 mod approvals;
+mod clearance;
 mod enact;
 mod guarded;
 mod observe;
 mod overlay;
 mod report;
 mod retire;
-mod verdict;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,7 +17,7 @@ use std::time::Duration;
 use kube::ResourceExt;
 use kube::runtime::controller::Action;
 use soc2_crds::GuardrailSet;
-use soc2_guardrails::{SetPlan, Verdict};
+use soc2_guardrails::{Clearance, SetPlan};
 
 use crate::context::Context;
 use crate::control::{Reconciler, jittered, until};
@@ -93,37 +93,43 @@ async fn turn(context: &Context, set: &Arc<GuardrailSet>) -> Result<Done, Error>
     if is_removing(set) && plan.refused.is_none() && plan.removals.is_empty() && !observed.settling {
         return retire::release(context, set).await.map(Done::Next);
     }
-    let verdict = match verdict::verdict(context, &observed, set, &plan) {
-        Ok(verdict) => verdict,
+    let clearance = match clearance::clearance(context, &observed, set, &plan) {
+        Ok(clearance) => clearance,
         Err(blocked) => return Ok(Done::Blocked(blocked)),
     };
-    if !verdict.steps.is_empty() {
+    if !clearance.steps.is_empty() {
         retire::hold(context, set).await?;
-        report::applying(context, set, &plan, &verdict).await?;
+        report::applying(context, set, &plan, &clearance).await?;
     }
-    let enacted = enact::enact(context, &observed, &plan.name, &verdict.steps).await;
-    report::report(context, set, &observed, &report::Outcome { plan: &plan, verdict: &verdict, enacted: &enacted })
+    let enacted = enact::enact(context, &observed, &plan.name, &clearance.steps).await;
+    report::report(context, set, &observed, &report::Outcome { plan: &plan, clearance: &clearance, enacted: &enacted })
         .await?;
     if observed.settling {
         // The feed's own interval is too long to wait for.
         context.feeds.request_policies(&set.spec.organization_ref.name);
     }
-    Ok(Done::Next(Action::requeue(next(context, &plan, &verdict, &enacted, observed.settling))))
+    Ok(Done::Next(Action::requeue(next(context, &plan, &clearance, &enacted, observed.settling))))
 }
 
-fn next(context: &Context, plan: &SetPlan, verdict: &Verdict, enacted: &enact::Enacted, settling: bool) -> Duration {
+fn next(
+    context: &Context,
+    plan: &SetPlan,
+    clearance: &Clearance,
+    enacted: &enact::Enacted,
+    settling: bool,
+) -> Duration {
     if enacted.error.is_some() || enacted.held.is_some() {
         return jittered(AFTER_FAILURE);
     }
     if settling || !enacted.done.is_empty() {
         return AFTER_WRITES;
     }
-    let due = verdict.waiting.as_ref().and_then(|waiting| waiting.until);
+    let due = clearance.waiting.as_ref().and_then(|waiting| waiting.until);
     if let Some(due) = due {
         return until(due, (context.now)()).min(jittered(IDLE));
     }
     // In place for the first time: that is recorded, and what is too much can be timed.
-    if plan.steps.is_empty() && !plan.removals.is_empty() && verdict.waiting.is_none() {
+    if plan.steps.is_empty() && !plan.removals.is_empty() && clearance.waiting.is_none() {
         return AFTER_WRITES;
     }
     jittered(IDLE)

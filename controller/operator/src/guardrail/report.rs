@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::{Resource, ResourceExt};
 use soc2_crds::{AppliedStatus, BaselineStatus, GuardrailSet, GuardrailSetStatus, PlanStatus};
-use soc2_guardrails::{Mode, SetPlan, Step, Verdict, Waiting, WaitingKind};
+use soc2_guardrails::{Clearance, Mode, SetPlan, Step, Waiting, WaitingKind};
 
 use super::enact::Enacted;
 use super::observe::{Blocked, Observed};
@@ -52,22 +52,27 @@ pub struct Outcome<'a> {
     /// The plan.
     pub plan: &'a SetPlan,
     /// What may be done now.
-    pub verdict: &'a Verdict,
+    pub clearance: &'a Clearance,
     /// What was done.
     pub enacted: &'a Enacted,
 }
 
 /// Says that writing begins, before the first write: after a crash it is on record, and approved removals go on.
-pub async fn applying(context: &Context, set: &GuardrailSet, plan: &SetPlan, verdict: &Verdict) -> Result<(), Error> {
+pub async fn applying(
+    context: &Context,
+    set: &GuardrailSet,
+    plan: &SetPlan,
+    clearance: &Clearance,
+) -> Result<(), Error> {
     let mut status = base(set);
     status.plan = plan_status(plan);
-    let weakening = verdict.steps.iter().filter(|step| matches!(step, Step::Detach { weakens: true, .. }));
+    let weakening = clearance.steps.iter().filter(|step| matches!(step, Step::Detach { weakens: true, .. }));
     status.removing = weakening.take(MOST_REMOVALS).map(Step::to_string).collect();
     if !plan.steps.is_empty() {
         status.in_place_since = None;
     }
-    let approved = verdict.approval.as_ref().map(|name| format!(", approved by {name}")).unwrap_or_default();
-    let message = format!("0 of {} steps done{approved}", verdict.steps.len());
+    let approved = clearance.approval.as_ref().map(|name| format!(", approved by {name}")).unwrap_or_default();
+    let message = format!("0 of {} steps done{approved}", clearance.steps.len());
     let facts = vec![
         keep(set, "InSync").unwrap_or_else(|| Fact::no("InSync", "Applying", words(&plan.drift))),
         Fact::yes("Applying", "Applying", message.clone()),
@@ -154,7 +159,7 @@ fn in_place(status: &mut GuardrailSetStatus, plan: &SetPlan, settling: bool, now
 }
 
 fn facts(outcome: &Outcome<'_>, in_sync: bool, settling: bool) -> Vec<Fact> {
-    let Outcome { plan, verdict, enacted } = outcome;
+    let Outcome { plan, clearance, enacted } = outcome;
     if let Some(refused) = &plan.refused {
         let message = refused.message.clone();
         return vec![
@@ -175,7 +180,7 @@ fn facts(outcome: &Outcome<'_>, in_sync: bool, settling: bool) -> Vec<Fact> {
             Fact::no("InSync", "Held", drift),
         ];
     }
-    if let Some(waiting) = &verdict.waiting
+    if let Some(waiting) = &clearance.waiting
         && enacted.done.is_empty()
     {
         return waits(plan, waiting, in_sync);
@@ -231,7 +236,7 @@ fn waits(plan: &SetPlan, waiting: &Waiting, in_sync: bool) -> Vec<Fact> {
 }
 
 fn happenings(set: &GuardrailSet, outcome: &Outcome<'_>, drift_before: bool) -> Vec<Happening> {
-    let Outcome { plan, verdict, enacted } = outcome;
+    let Outcome { plan, clearance, enacted } = outcome;
     let mut found = Vec::new();
     let was_in_sync = keep(set, "InSync").is_some_and(|fact| fact.status == "True");
     let event = |warning: bool, reason: &str, note: String| Happening {
@@ -247,7 +252,7 @@ fn happenings(set: &GuardrailSet, outcome: &Outcome<'_>, drift_before: bool) -> 
         let steps: Vec<String> = enacted.done.iter().map(Step::to_string).collect();
         let removed = enacted.done.iter().all(|step| matches!(step, Step::Detach { .. } | Step::Delete { .. }));
         let reason = if drift_before && !removed { "DriftReverted" } else { "Applied" };
-        let approved = verdict.approval.as_ref().map(|name| format!(" (approved by {name})")).unwrap_or_default();
+        let approved = clearance.approval.as_ref().map(|name| format!(" (approved by {name})")).unwrap_or_default();
         found.push(event(false, reason, steps.join("; ") + &approved));
     }
     if let Some(error) = &enacted.error {
@@ -259,7 +264,7 @@ fn happenings(set: &GuardrailSet, outcome: &Outcome<'_>, drift_before: bool) -> 
     {
         found.push(event(true, refused.reason, refused.message.clone()));
     }
-    if let Some(waiting) = &verdict.waiting
+    if let Some(waiting) = &clearance.waiting
         && waiting.kind == WaitingKind::ApprovalPending
         && new("ApprovalPending", &waiting.message)
     {

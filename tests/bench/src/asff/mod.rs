@@ -114,7 +114,7 @@ fn by_clock(expected: usize, read: impl FnOnce() -> Result<usize>) -> Result<f64
 }
 
 /// Seconds that this thread has been on a processor.
-fn thread_seconds() -> Result<f64> {
+pub(crate) fn thread_seconds() -> Result<f64> {
     let text = std::fs::read_to_string("/proc/thread-self/schedstat")?;
     let nanoseconds: f64 = text.split(' ').next().context("schedstat")?.parse()?;
     Ok(nanoseconds / 1e9)

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use jiff::{SignedDuration, Timestamp};
 use kube::ResourceExt;
 use soc2_crds::{ApprovalMode, GuardrailSet};
-use soc2_guardrails::{Approval, GateInput, MaxAffected, SetPlan, Verdict, Window, gate};
+use soc2_guardrails::{Approval, Clearance, GateInput, MaxAffected, SetPlan, Window, gate};
 use soc2_posture::duration;
 use soc2_posture::organization::AccountState;
 
@@ -16,7 +16,12 @@ use crate::context::Context;
 ///
 /// # Errors
 /// When a field of the set makes no sense that the CRD could not see.
-pub fn verdict(context: &Context, observed: &Observed, set: &GuardrailSet, plan: &SetPlan) -> Result<Verdict, Blocked> {
+pub fn clearance(
+    context: &Context,
+    observed: &Observed,
+    set: &GuardrailSet,
+    plan: &SetPlan,
+) -> Result<Clearance, Blocked> {
     let now = (context.now)();
     let spec = &set.spec;
     let max_affected: MaxAffected = spec

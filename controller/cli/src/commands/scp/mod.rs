@@ -1,0 +1,30 @@
+//! `scp`: service control policies without a cluster, one file for each command.
+
+mod decide;
+mod explain;
+pub(crate) mod policies;
+
+use anyhow::Result;
+use clap::Subcommand;
+
+use super::Notes;
+use crate::exit::Exit;
+
+/// Commands of `scp`.
+#[derive(Debug, Subcommand)]
+pub enum ScpCommand {
+    /// Decide requests: one line of JSON out for each line in.
+    #[command(after_help = decide::HELP)]
+    Decide(decide::DecideArgs),
+    /// Why a request is allowed or denied: what each statement says about it.
+    #[command(after_help = explain::HELP)]
+    Explain(explain::ExplainArgs),
+}
+
+/// Runs a command.
+pub fn run(command: &ScpCommand, notes: &Notes) -> Result<Exit> {
+    match command {
+        ScpCommand::Decide(args) => decide::run(args, notes),
+        ScpCommand::Explain(args) => explain::run(args, notes),
+    }
+}

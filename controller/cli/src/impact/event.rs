@@ -1,0 +1,220 @@
+//! A CloudTrail event, and the request that it records.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::net::IpAddr;
+
+use serde::Deserialize;
+use soc2_guardrails::Request;
+use soc2_posture::ids::AccountId;
+
+use super::services;
+
+/// Text that is only copied where it has escapes.
+#[derive(Debug, Default, Deserialize)]
+pub(super) struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
+
+/// What is read of an event. Its parameters are not: they are no condition keys.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(super) struct Event<'a> {
+    #[serde(borrow, rename = "eventTime")]
+    time: Text<'a>,
+    #[serde(borrow, rename = "eventSource")]
+    source: Text<'a>,
+    #[serde(borrow, rename = "eventName")]
+    name: Text<'a>,
+    #[serde(borrow)]
+    aws_region: Option<Text<'a>>,
+    #[serde(borrow, rename = "sourceIPAddress")]
+    source_ip_address: Option<Text<'a>>,
+    #[serde(borrow)]
+    error_code: Option<Text<'a>>,
+    #[serde(borrow, rename = "eventType")]
+    kind: Option<Text<'a>>,
+    #[serde(borrow)]
+    vpc_endpoint_id: Option<Text<'a>>,
+    #[serde(borrow)]
+    user_identity: Option<Identity<'a>>,
+    #[serde(borrow)]
+    resources: Option<Vec<Resource<'a>>>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct Identity<'a> {
+    #[serde(borrow, rename = "type")]
+    kind: Text<'a>,
+    #[serde(borrow)]
+    arn: Option<Text<'a>>,
+    #[serde(borrow)]
+    account_id: Option<Text<'a>>,
+    #[serde(borrow)]
+    principal_id: Option<Text<'a>>,
+    #[serde(borrow)]
+    user_name: Option<Text<'a>>,
+    #[serde(borrow)]
+    invoked_by: Option<Text<'a>>,
+    #[serde(borrow)]
+    session_context: Option<Session<'a>>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct Session<'a> {
+    #[serde(borrow)]
+    session_issuer: Option<Issuer<'a>>,
+    #[serde(borrow)]
+    attributes: Option<Attributes<'a>>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Issuer<'a> {
+    #[serde(borrow)]
+    arn: Option<Text<'a>>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct Attributes<'a> {
+    #[serde(borrow)]
+    mfa_authenticated: Option<Text<'a>>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Resource<'a> {
+    #[serde(borrow, rename = "ARN")]
+    arn: Option<Text<'a>>,
+}
+
+/// What an event has to do with service control policies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Fate {
+    /// It records no call to an API: a sign-in, or what a service did by itself.
+    NoCall,
+    /// The call did not succeed.
+    Failed,
+    /// A service called, or a service-linked role, or nobody whom policies could affect.
+    NotAffected,
+    /// A call that succeeded, by somebody of this account.
+    Call(AccountId),
+}
+
+/// The value, where there is one.
+fn value<'t>(text: Option<&'t Text<'_>>) -> Option<&'t str> {
+    text.map(|text| &*text.0).filter(|text| !text.is_empty())
+}
+
+impl Event<'_> {
+    /// What it has to do with service control policies.
+    pub(super) fn fate(&self) -> Fate {
+        if value(self.kind.as_ref()).is_some_and(|kind| kind != "AwsApiCall") || self.name.0.is_empty() {
+            return Fate::NoCall;
+        }
+        if value(self.error_code.as_ref()).is_some() {
+            return Fate::Failed;
+        }
+        let Some(identity) = &self.user_identity else { return Fate::NotAffected };
+        if identity.kind.0 == "AWSService" || self.principal().is_some_and(is_service_linked) {
+            return Fate::NotAffected;
+        }
+        let account = value(identity.account_id.as_ref()).or_else(|| self.principal()?.split(':').nth(4));
+        account.and_then(|id| id.parse().ok()).map_or(Fate::NotAffected, Fate::Call)
+    }
+
+    /// ARN of who calls; of a session that of its role, with its path.
+    pub(super) fn principal(&self) -> Option<&str> {
+        let identity = self.user_identity.as_ref()?;
+        let issuer = identity.session_context.as_ref().and_then(|session| session.session_issuer.as_ref());
+        let role = issuer.and_then(|issuer| value(issuer.arn.as_ref()));
+        role.filter(|_| identity.kind.0 == "AssumedRole").or_else(|| value(identity.arn.as_ref()))
+    }
+
+    /// Prefix of the service and name of the action, as policies have them.
+    pub(super) fn action(&self) -> String {
+        services::action(&self.source.0, &self.name.0)
+    }
+
+    /// When it was called, as CloudTrail writes it: in UTC, so that texts are in the order of the times.
+    pub(super) fn time(&self) -> &str {
+        &self.time.0
+    }
+
+    /// ARNs of the resources that it names.
+    pub(super) fn resources(&self) -> impl Iterator<Item = &str> {
+        self.resources.iter().flatten().filter_map(|resource| value(resource.arn.as_ref()))
+    }
+
+    /// Writes who calls what in which Region.
+    pub(super) fn key(&self, account: AccountId, key: &mut String) {
+        key.clear();
+        let parts = [self.principal(), Some(&*self.source.0), Some(&*self.name.0), value(self.aws_region.as_ref())];
+        for part in parts {
+            key.push_str(part.unwrap_or_default());
+            key.push('\n');
+        }
+        // The account is part of most principals, and of none where the principal is not known.
+        let _ = write!(key, "{account}");
+    }
+
+    /// The condition keys that are the same for all events with this key.
+    pub(super) fn common(&self, account: AccountId) -> BTreeMap<String, Vec<String>> {
+        let mut common = BTreeMap::from([("aws:PrincipalAccount".to_owned(), vec![account.to_string()])]);
+        if let Some(region) = value(self.aws_region.as_ref()) {
+            common.insert("aws:RequestedRegion".to_owned(), vec![region.to_owned()]);
+        }
+        common
+    }
+
+    /// The condition keys that follow from it; all others are not known.
+    pub(super) fn context(&self) -> BTreeMap<String, Vec<String>> {
+        let identity = self.user_identity.as_ref();
+        let kind = identity.map_or("", |identity| &identity.kind.0);
+        let session = identity.and_then(|identity| identity.session_context.as_ref());
+        let mfa = session.and_then(|session| session.attributes.as_ref());
+        let by_service = identity.and_then(|identity| value(identity.invoked_by.as_ref()));
+        let address = value(self.source_ip_address.as_ref()).filter(|text| text.parse::<IpAddr>().is_ok());
+        let principal_type = match kind {
+            "Root" => Some("Account"),
+            "IAMUser" => Some("User"),
+            "AssumedRole" | "FederatedUser" => Some(kind),
+            _ => None,
+        };
+        let user = identity.filter(|_| kind == "IAMUser").and_then(|identity| value(identity.user_name.as_ref()));
+        let pairs = [
+            ("aws:RequestedRegion", value(self.aws_region.as_ref())),
+            // The address is that of the caller only where no service called for it.
+            ("aws:SourceIp", address.filter(|_| by_service.is_none())),
+            ("aws:SourceVpce", value(self.vpc_endpoint_id.as_ref())),
+            ("aws:PrincipalAccount", identity.and_then(|identity| value(identity.account_id.as_ref()))),
+            ("aws:PrincipalType", principal_type),
+            ("aws:userid", identity.and_then(|identity| value(identity.principal_id.as_ref()))),
+            ("aws:username", user),
+            ("aws:MultiFactorAuthPresent", mfa.and_then(|found| value(found.mfa_authenticated.as_ref()))),
+            ("aws:ViaAWSService", Some(if by_service.is_some() { "true" } else { "false" })),
+            ("aws:CurrentTime", Some(self.time()).filter(|time| !time.is_empty())),
+        ];
+        let known = pairs.into_iter().filter_map(|(key, value)| Some((key.to_owned(), vec![value?.to_owned()])));
+        known.collect()
+    }
+
+    /// The request about one resource; an empty one is not known.
+    pub(super) fn request<'r>(
+        &'r self,
+        action: &'r str,
+        resource: &'r str,
+        context: &'r BTreeMap<String, Vec<String>>,
+    ) -> Request<'r> {
+        Request { principal: self.principal(), action, resource, context, unknown_context: true }
+    }
+}
+
+fn is_service_linked(arn: &str) -> bool {
+    arn.splitn(6, ':').nth(5).is_some_and(|resource| resource.starts_with("role/aws-service-role/"))
+}
+
+#[cfg(test)]
+mod tests;
