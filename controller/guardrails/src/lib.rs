@@ -5,6 +5,7 @@
 //! - [`mod@levels`]: the policies that hold for an account, from the root down.
 //! - [`mod@protection`]: whether a guardrail is in force, by whosever policy.
 //! - [`mod@cover`]: where to attach so that exactly the wanted accounts are affected.
+//! - [`mod@pack`]: as few policies and characters as can be, without changing a decision.
 //! - [`mod@plan`]: what to write for a whole organization.
 
 pub mod condition;
@@ -15,6 +16,7 @@ pub mod evaluate;
 pub mod inventory;
 mod json;
 pub mod levels;
+pub mod pack;
 mod pattern;
 pub mod plan;
 pub mod protection;
@@ -28,6 +30,7 @@ pub use document::{Clause, Document, DocumentError, Effect, Statement};
 pub use evaluate::{Decision, Level, LevelPolicy, Request, denied_by, evaluate};
 pub use inventory::{Policy, PolicyInventory};
 pub use levels::{Effective, ReadPolicies};
+pub use pack::{PackInput, Packing, minify, pack};
 pub use plan::{
     BaselinePlan, Drift, Limits, Mode, Owner, Plan, PlanInput, PolicyBody, PolicyRef, Refusal, SetInput, SetPlan, Step,
     plan,
