@@ -152,3 +152,6 @@ pub(super) fn reduce<'a>(
     }
     kept
 }
+
+#[cfg(test)]
+mod tests;

@@ -169,11 +169,11 @@ fn statements_stay_where_they_are_until_a_repack_is_asked_for() {
     assert_eq!(shape(&repacked), pairs(&[("a", "a b c")]));
     // What is there stays, also where there would be no room for it now; what comes needs room.
     assert!(run(&wants, &there, &Options { free: 1, ..PLAIN }).refused.is_empty());
-    let more = [&wants[..], &[want("d", 40, &["ou-1"], "g")]].concat();
+    let more = [&wants[..], &[want("d", 50, &["ou-1"], "g")]].concat();
     let refused = run(&more, &there, &Options { free: 3, ..PLAIN }).refused;
     assert_eq!(
         refused[0].unfit.to_string(),
-        "ou-1 would have 4 policies of ours and has room for 3; the 1727 characters of this group go into policies of at \
+        "ou-1 would have 4 policies of ours and has room for 3; the 1560 characters of this group go into policies of at \
          most 1000: a repack, which moves statements, would need 2"
     );
     assert_eq!(refused[0].baselines, ["a", "b", "c", "d"]);
@@ -205,12 +205,12 @@ fn a_group_is_refused_as_a_whole_and_no_other_with_it() {
     assert_eq!((target.0.as_str(), needed, free, more, repacked), ("ou-1", &2, &1, &1, &None));
     assert_eq!((packing.refused[0].group.as_str(), packing.refused.len()), ("h", 1));
 
-    let packing = max(&[want("a", 60, &["ou-1"], "g"), want("b", 10, &["ou-1"], "g"), want("c", 10, &["ou-1"], "h")]);
+    let packing = max(&[want("a", 70, &["ou-1"], "g"), want("b", 10, &["ou-1"], "g"), want("c", 10, &["ou-1"], "h")]);
     assert_eq!(shape(&packing), pairs(&[("c", "c")]));
     let message = packing.refused[0].unfit.to_string();
     assert_eq!(
         message,
-        "baseline a has 1118 characters, minified, and a policy may have 1000: split it into two baselines, or shorten its lists"
+        "baseline a has 1140 characters, minified, and a policy may have 1000: split it into two baselines, or shorten its lists"
     );
 
     let text = r#"{"Version":"2012-10-17","New":1,"Statement":[]}"#;
@@ -241,31 +241,36 @@ fn other_versions_of_the_language_stay_apart_where_it_matters() {
     assert!(packing.policies[1].document.content.starts_with(r#"{"Version":"2012-10-17""#));
 }
 
-/// Policies and characters of the best of all ways to part `wants`, each part measured by itself.
+/// Policies and characters of the best of all ways to part `wants`, each part measured by itself, once.
 fn best(wants: &[Want], max: usize) -> (usize, usize) {
-    fn part(left: &[Want], parts: &mut Vec<Vec<Want>>, max: usize, best: &mut (usize, usize)) {
-        let Some((first, rest)) = left.split_first() else {
-            let sizes: Vec<usize> = parts.iter().map(|part| size(part)).collect();
-            if sizes.iter().all(|size| *size <= max) {
-                *best = (*best).min((sizes.len(), sizes.iter().sum()));
-            }
-            return;
-        };
-        for at in 0..=parts.len() {
-            if at == parts.len() {
-                parts.push(Vec::new());
-            }
-            parts[at].push(first.clone());
-            part(rest, parts, max, best);
-            parts[at].pop();
-            if parts[at].is_empty() {
-                parts.pop();
-            }
-        }
-    }
+    let chosen = |mask: usize| -> Vec<Want> {
+        wants.iter().enumerate().filter(|(bit, _)| mask & (1 << bit) != 0).map(|(_, want)| want.clone()).collect()
+    };
+    let sizes: Vec<usize> = (0..1 << wants.len()).map(|mask| if mask == 0 { 0 } else { size(&chosen(mask)) }).collect();
     let mut found = (usize::MAX, usize::MAX);
-    part(wants, &mut Vec::new(), max, &mut found);
+    part(0, wants.len(), &mut Vec::new(), &mut |parts: &[usize]| {
+        let sizes: Vec<usize> = parts.iter().map(|mask| sizes[*mask]).collect();
+        if sizes.iter().all(|size| *size <= max) {
+            found = found.min((sizes.len(), sizes.iter().sum()));
+        }
+    });
     found
+}
+
+/// Calls `visit` with every way to part what is from `next` on, as sets of bits.
+fn part(next: usize, count: usize, parts: &mut Vec<usize>, visit: &mut dyn FnMut(&[usize])) {
+    if next == count {
+        visit(parts);
+        return;
+    }
+    for at in 0..parts.len() {
+        parts[at] |= 1 << next;
+        part(next + 1, count, parts, visit);
+        parts[at] &= !(1 << next);
+    }
+    parts.push(1 << next);
+    part(next + 1, count, parts, visit);
+    parts.pop();
 }
 
 fn size(wants: &[Want]) -> usize {
@@ -310,7 +315,7 @@ fn places(packing: &Packing) -> BTreeMap<(String, String), String> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(128))]
+    #![proptest_config(ProptestConfig::with_cases(64))]
 
     #[test]
     fn up_to_six_are_packed_as_well_as_can_be(mut wants in wants(6), max in 500usize..1500) {
