@@ -78,10 +78,13 @@ pub(super) const VERSION: &str = "2012-10-17";
 
 /// One document of all these statements.
 pub(super) fn merge(sources: &[&Source], version: Option<&str>, sids: Sids) -> Minified {
-    // Which merges come first may make a difference; either way is tried.
+    // Which joins come first may make a difference; either way is tried.
     let by_resource = folded(sources, &[by_resources, by_actions]);
-    let by_action = folded(sources, &[by_actions, by_resources]);
-    let (first, second) = (print(&by_resource, version, sids), print(&by_action, version, sids));
+    let first = print(&by_resource, version, sids);
+    if by_resource.len() == sources.len() {
+        return first;
+    }
+    let second = print(&folded(sources, &[by_actions, by_resources]), version, sids);
     if second.characters() < first.characters() { second } else { first }
 }
 
@@ -140,7 +143,7 @@ fn join<'a>(
     let mut joined: Vec<Line<'a>> = Vec::with_capacity(lines.len());
     for mut line in lines.drain(..) {
         let key = line.first().filter(|source| source.verbatim.is_none() && !differs(&mut line).negated);
-        let Some(key) = key.map(|source| (source.frame(), same(&line).meaning())) else {
+        let Some(key) = key.map(|source| (source.frame.as_str(), same(&line).meaning())) else {
             joined.push(line);
             continue;
         };

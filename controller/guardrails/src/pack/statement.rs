@@ -16,6 +16,8 @@ pub(super) struct Source {
     pub(super) effect: Effect,
     /// What it asks for besides action and resource.
     pub(super) conditions: Vec<Asked>,
+    /// Effect and conditions in one text: statements that differ in it cannot be one.
+    pub(super) frame: String,
     actions: Patterns,
     resources: Patterns,
     /// The statement as it was written, where it has elements whose meaning is not known: it is left as it is.
@@ -75,19 +77,17 @@ impl Source {
     }
 
     fn new(statement: &Statement, written: &Value) -> Self {
+        let conditions = conditions(written);
+        let meanings: BTreeSet<&str> = conditions.iter().map(|asked| asked.meaning.as_str()).collect();
         Self {
             sid: statement.sid.clone(),
             effect: statement.effect,
-            conditions: conditions(written),
+            frame: serde_json::json!([statement.effect == Effect::Allow, meanings]).to_string(),
+            conditions,
             actions: Patterns::new(&statement.actions, Pattern::action),
             resources: Patterns::new(&statement.resources, Pattern::resource),
             verbatim: (!statement.unknown.is_empty()).then(|| written.clone()),
         }
-    }
-
-    /// Effect and conditions: statements that differ here cannot be one.
-    pub(super) fn frame(&self) -> (bool, BTreeSet<&str>) {
-        (self.effect == Effect::Allow, self.conditions.iter().map(|asked| asked.meaning.as_str()).collect())
     }
 }
 
