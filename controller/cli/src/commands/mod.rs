@@ -6,8 +6,9 @@ mod backlog;
 mod catalog;
 mod diff;
 mod explain;
-mod import;
+pub(crate) mod import;
 mod prepare;
+pub(crate) mod scp;
 mod snapshot;
 mod validate;
 
@@ -35,6 +36,7 @@ pub fn run(cli: &Cli, name: &str) -> Result<Exit> {
         Command::Catalog(command) => catalog::run(command, &notes),
         Command::Attest(command) => attest::run(command, &notes),
         Command::Import(command) => import::run(command, &notes),
+        Command::Scp(command) => scp::run(command, &notes),
         Command::Completions { shell } => {
             // `kubectl soc2` is completed by the program that kubectl runs.
             let name = if name == "soc2ctl" { name } else { "kubectl-soc2" };
@@ -57,6 +59,13 @@ impl Notes {
         if !self.quiet {
             // Where standard error is closed, nobody wants to know.
             let _ = writeln!(anstream::stderr(), "note: {words}");
+        }
+    }
+
+    /// Shows figures beside a result that is for another program.
+    pub fn show(&self, text: &str) {
+        if !self.quiet {
+            let _ = anstream::stderr().write_all(text.as_bytes());
         }
     }
 

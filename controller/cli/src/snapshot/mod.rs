@@ -27,6 +27,7 @@ use soc2_catalog::{Catalog, StandardCode};
 use soc2_crds::AwsOrganizationSpec;
 use soc2_guardrails::inventory::PolicyInventory;
 use soc2_posture::interest::Interests;
+use soc2_posture::organization::Organization;
 use soc2_posture::source::Sources;
 use soc2_posture::{FindingIndex, World};
 
@@ -121,6 +122,16 @@ pub fn read(inputs: &Inputs, purpose: &Purpose<'_>, progress: &Progress) -> Resu
     let lacks_units = aws_cli::lacks_units(&organization);
     let world = World { organization: Some(organization), sources, index };
     Ok(Snapshot { world, inventory, taken_at, damage, lacks_units })
+}
+
+/// Reads only the organization of a snapshot folder, with its policies if they were read.
+///
+/// # Errors
+/// When the file is missing or is not what it should be.
+pub fn organization(folder: &Path) -> Result<(Organization, Option<PolicyInventory>)> {
+    let path = folder.join("organization.json");
+    let file: organization::OrganizationFile = json(&path)?;
+    file.parts(Timestamp::UNIX_EPOCH).with_context(|| path.display().to_string())
 }
 
 /// Unreadable files are an error, unless somebody wants to go on.
