@@ -277,6 +277,8 @@ fn every_command_has_help_with_examples() {
         &["catalog", "diff"],
         &["attest", "init"],
         &["import", "suppressions"],
+        &["import", "scp"],
+        &["scp", "pack"],
         &["completions"],
     ] {
         let run = soc2ctl(&[command, &["--help"]].concat());
