@@ -37,9 +37,10 @@ pub(super) fn homes(items: &[Item<'_>], classes: &[Class<'_>], existing: &[Exist
         let sources = read(there.content);
         let lines: Vec<Line<'_>> = sources.iter().map(Line::new).collect();
         for (index, item) in items.iter().enumerate() {
-            let said = item.sources.iter().all(|source| says(&lines, source));
+            let every = |known: &dyn Fn(&Source) -> bool| !item.sources.is_empty() && item.sources.iter().all(known);
+            let said = every(&|source| says(&lines, source));
             let made_for = is_key_of(there.key, item.baseline);
-            if said || made_for || item.sources.iter().all(|source| names(&sources, source)) {
+            if said || made_for || every(&|source| names(&sources, source)) {
                 pairs.push((Reverse((shared(item.targets.as_ref(), there.targets), said, made_for)), index, policy));
             }
         }

@@ -47,12 +47,12 @@ impl fmt::Display for Unfit {
         match self {
             Self::TooLarge { baseline, characters, max_characters } => write!(
                 formatter,
-                "baseline {baseline} has {characters} characters, minified, and a policy may have {max_characters}: split \
-                 it into two baselines, or shorten its lists"
+                "{baseline} has {characters} characters, minified, and a policy may have {max_characters}: split it in two, or \
+                 shorten its lists"
             ),
             Self::UnknownElements { baseline, elements } => write!(
                 formatter,
-                "baseline {baseline} has elements whose meaning is not known ({}): remove them",
+                "{baseline} has elements whose meaning is not known ({}): remove them",
                 elements.join(", ")
             ),
             Self::NoFreeSlot { target, needed, free, characters, max_characters, repacked, more } => {

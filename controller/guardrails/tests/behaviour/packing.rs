@@ -210,13 +210,13 @@ fn a_group_is_refused_as_a_whole_and_no_other_with_it() {
     let message = packing.refused[0].unfit.to_string();
     assert_eq!(
         message,
-        "baseline a has 1140 characters, minified, and a policy may have 1000: split it into two baselines, or shorten its lists"
+        "a has 1140 characters, minified, and a policy may have 1000: split it in two, or shorten its lists"
     );
 
     let text = r#"{"Version":"2012-10-17","New":1,"Statement":[]}"#;
     let strange = Want { document: Document::parse(text).unwrap(), ..want("a", 1, &["ou-1"], "g") };
     let message = max(&[strange]).refused[0].unfit.to_string();
-    assert_eq!(message, "baseline a has elements whose meaning is not known (New): remove them");
+    assert_eq!(message, "a has elements whose meaning is not known (New): remove them");
 }
 
 #[test]
