@@ -1,5 +1,7 @@
 //! `import`: YAML from what AWS has today, one file for each command.
 
+#![allow(clippy::doc_markdown, reason = "these comments are the help, where backticks would be shown")]
+
 mod scp;
 mod suppressions;
 

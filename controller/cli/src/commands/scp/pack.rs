@@ -86,7 +86,9 @@ pub fn run(args: &PackArgs, notes: &Notes) -> Result<Exit> {
     let packed = match packed(args, &found, notes) {
         Ok(packed) => packed,
         Err(problems) => {
-            problems.iter().for_each(|problem| complain(problem));
+            for problem in &problems {
+                complain(problem);
+            }
             return Ok(Exit::Failed);
         }
     };
@@ -97,7 +99,8 @@ pub fn run(args: &PackArgs, notes: &Notes) -> Result<Exit> {
         Plain::Json => print_json(&report(args, &before, &packed))?,
         Plain::Table if args.out.is_some() => print(&figures(args, &before, &packed))?,
         Plain::Table => {
-            print(&packed.iter().map(|one| format!("{}\n", one.document.content)).collect::<String>())?;
+            let lines: Vec<&str> = packed.iter().flat_map(|one| [one.document.content.as_str(), "\n"]).collect();
+            print(&lines.concat())?;
             notes.show(&figures(args, &before, &packed));
         }
     }
