@@ -220,6 +220,17 @@ fn a_group_is_refused_as_a_whole_and_no_other_with_it() {
 }
 
 #[test]
+fn the_limit_is_the_last_character_that_fits() {
+    let text = r#"{"Version":"2012-10-17","Statement":{"Effect":"Deny","Action":"a:B","Resource":"ü\\\""}}"#;
+    let one = Want { document: Document::parse(text).unwrap(), ..want("a", 1, &["ou-1"], "g") };
+    let characters = text.chars().count();
+    let at = |max: usize| run(std::slice::from_ref(&one), &[], &Options { max, ..PLAIN });
+    assert_eq!(at(characters).policies[0].document.content, text);
+    let expected = Unfit::TooLarge { baseline: "a".to_owned(), characters, max_characters: characters - 1 };
+    assert_eq!(at(characters - 1).refused[0].unfit, expected);
+}
+
+#[test]
 fn what_is_there_comes_before_what_is_first_in_order() {
     let there = enacted(&run(&[want("b", 10, &["ou-1"], "h")], &[], &PLAIN));
     let wants = [want("a", 10, &["ou-1"], "g"), want("b", 10, &["ou-1"], "h")];
