@@ -13,6 +13,7 @@ use jiff::Timestamp;
 pub use formats::{Format, Plain, Report};
 
 use crate::commands::impact::ImpactArgs;
+use crate::commands::import::ImportCommand;
 use crate::commands::scp::ScpCommand;
 use crate::snapshot::Inputs;
 
@@ -342,35 +343,5 @@ pub enum AttestCommand {
         /// The day on which it was done. Default: today.
         #[arg(long, value_name = "DATE")]
         day: Option<jiff::civil::Date>,
-    },
-}
-
-/// Commands of `import`.
-#[derive(Debug, Subcommand)]
-pub enum ImportCommand {
-    /// Print a ComplianceException for each control that has suppressed findings in Security Hub.
-    #[command(after_help = "Look at each reason before you apply them: a suppression says nothing about why.
-
-Examples:
-  soc2ctl import suppressions --snapshot today -f org.yaml --namespace security --owner security@example.com --days 30")]
-    Suppressions {
-        /// The world.
-        #[command(flatten)]
-        world: World,
-        /// The AwsOrganization.
-        #[command(flatten)]
-        manifests: Manifests,
-        /// Namespace of the exceptions.
-        #[arg(short, long, value_name = "NAME")]
-        namespace: String,
-        /// Who owns them.
-        #[arg(long, value_name = "MAIL")]
-        owner: String,
-        /// Why they are waived; auditors read it.
-        #[arg(long, value_name = "TEXT", default_value = "Suppressed in Security Hub before; to be reviewed")]
-        reason: String,
-        /// How long they hold.
-        #[arg(long, value_name = "DAYS", default_value_t = 30, value_parser = clap::value_parser!(u16).range(1..=366))]
-        days: u16,
     },
 }

@@ -6,6 +6,7 @@
 //! - [`mod@levels`]: the policies that hold for an account, from the root down.
 //! - [`mod@protection`]: whether a guardrail is in force, by whosever policy.
 //! - [`mod@cover`]: where to attach so that exactly the wanted accounts are affected.
+//! - [`mod@pack`]: as few policies and characters as can be, without changing a decision.
 //! - [`mod@plan`]: what to write for a whole organization.
 //! - [`mod@gate`]: what of a plan may be written now.
 //! - [`mod@window`]: when changes may be made.
@@ -20,6 +21,7 @@ pub mod gate;
 pub mod inventory;
 mod json;
 pub mod levels;
+pub mod pack;
 mod pattern;
 pub mod plan;
 pub mod protection;
@@ -37,6 +39,7 @@ pub use explain::{Part, Reason, explain};
 pub use gate::{Approval, Clearance, GateInput, MaxAffected, Waiting, WaitingKind, gate};
 pub use inventory::{Policy, PolicyInventory};
 pub use levels::{Effective, ReadPolicies};
+pub use pack::{PackInput, Packing, minify, pack};
 pub use plan::{
     Access, BaselinePlan, Call, Counts, Drift, Guarded, Limits, Mode, Owner, Plan, PlanInput, PolicyBody, PolicyRef,
     RETAINED_TAG, Refusal, SetInput, SetPlan, Step, plan,

@@ -7,7 +7,7 @@ mod catalog;
 mod diff;
 mod explain;
 pub(crate) mod impact;
-mod import;
+pub(crate) mod import;
 mod prepare;
 pub(crate) mod scp;
 mod snapshot;
@@ -61,6 +61,13 @@ impl Notes {
         if !self.quiet {
             // Where standard error is closed, nobody wants to know.
             let _ = writeln!(anstream::stderr(), "note: {words}");
+        }
+    }
+
+    /// Shows figures beside a result that is for another program.
+    pub fn show(&self, text: &str) {
+        if !self.quiet {
+            let _ = anstream::stderr().write_all(text.as_bytes());
         }
     }
 

@@ -280,6 +280,8 @@ fn every_command_has_help_with_examples() {
         &["scp", "decide"],
         &["scp", "explain"],
         &["impact"],
+        &["import", "scp"],
+        &["scp", "pack"],
         &["completions"],
     ] {
         let run = soc2ctl(&[command, &["--help"]].concat());

@@ -9,6 +9,7 @@ mod formats;
 mod impact;
 mod manifests;
 mod owners;
+mod policies;
 mod scp;
 
 use std::path::{Path, PathBuf};

@@ -1,11 +1,14 @@
 use std::collections::BTreeSet;
 
 use proptest::prelude::*;
-use soc2_guardrails::{CoverError, Selection, TargetKind, affected, cover};
+use soc2_guardrails::{CoverError, Selection, Step, TargetKind, affected, cover};
 use soc2_posture::ids::AccountId;
 use soc2_posture::organization::{AccountState, Organization};
 
-use crate::model::{MANAGEMENT, ROOT, accounts, add_account, add_unit, everything, id, organization, unit, units};
+use crate::model::{
+    MANAGEMENT, ROOT, World, accounts, add_account, add_unit, enforce, everything, fresh_inventory, id, organization,
+    unit, units,
+};
 
 fn ids(org: &Organization, selection: &Selection) -> Vec<String> {
     cover(org, selection, 50).unwrap().into_iter().map(|target| target.id.0).collect()
@@ -228,6 +231,41 @@ proptest! {
         let mut wanted = selection.accounts.clone();
         wanted.remove(&org.management_account);
         prop_assert_eq!(affected(&org, &targets), wanted);
+    }
+
+    /// From the steps that a plan would take, by walking up from each account as AWS inherits.
+    #[test]
+    fn a_plan_affects_the_selected_accounts_but_the_management_account((org, selection) in selections()) {
+        let mut wanted = selection.accounts.clone();
+        wanted.remove(&org.management_account);
+        let mut world = World::new(&[]);
+        (world.inventory, world.org) = (fresh_inventory(&org), org);
+        let mut sets = enforce(selection);
+        sets[0].max_direct = u32::MAX;
+        let plan = world.plan(&sets);
+        let attached: BTreeSet<&str> = plan
+            .steps
+            .iter()
+            .filter_map(|step| match step {
+                Step::Attach { target, .. } => Some(target.id.0.as_str()),
+                _ => None,
+            })
+            .collect();
+        let org = &world.org;
+        let inherits = |account: AccountId| {
+            let mut at = Some(&org.accounts[&account].parent);
+            while let Some(unit) = at {
+                if attached.contains(unit.as_str()) {
+                    return true;
+                }
+                at = org.units[unit].parent.as_ref();
+            }
+            attached.contains(account.to_string().as_str())
+        };
+        let others = org.accounts.keys().filter(|account| **account != org.management_account);
+        let reached: BTreeSet<AccountId> = others.copied().filter(|account| inherits(*account)).collect();
+        prop_assert_eq!(plan.sets[0].affected_accounts as usize, wanted.len());
+        prop_assert_eq!(reached, wanted);
     }
 
     #[test]

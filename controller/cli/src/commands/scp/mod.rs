@@ -2,6 +2,7 @@
 
 mod decide;
 mod explain;
+mod pack;
 pub(crate) mod policies;
 
 use anyhow::Result;
@@ -19,6 +20,9 @@ pub enum ScpCommand {
     /// Why a request is allowed or denied: what each statement says about it.
     #[command(after_help = explain::HELP)]
     Explain(explain::ExplainArgs),
+    /// Put policies into fewer policies and characters, without changing a decision.
+    #[command(after_help = pack::HELP)]
+    Pack(pack::PackArgs),
 }
 
 /// Runs a command.
@@ -26,5 +30,6 @@ pub fn run(command: &ScpCommand, notes: &Notes) -> Result<Exit> {
     match command {
         ScpCommand::Decide(args) => decide::run(args, notes),
         ScpCommand::Explain(args) => explain::run(args, notes),
+        ScpCommand::Pack(args) => pack::run(args, notes),
     }
 }

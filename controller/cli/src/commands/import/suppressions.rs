@@ -4,21 +4,52 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 use anyhow::{Result, bail};
+use clap::Args;
 use jiff::{SignedDuration, Timestamp};
 use kube::ResourceExt;
 
-use super::prepare::manifests;
-use super::{Notes, print};
-use crate::args::ImportCommand;
+use crate::args::{Manifests, World};
 use crate::assess::Scope;
+use crate::commands::prepare::manifests;
+use crate::commands::{Notes, print};
 use crate::exit::Exit;
 use crate::snapshot::suppressed;
 
 /// Most resources of one exception.
 const MOST: usize = 50;
 
-pub fn run(command: &ImportCommand, notes: &Notes) -> Result<Exit> {
-    let ImportCommand::Suppressions { world, manifests: files, namespace, owner, reason, days } = command;
+/// Arguments of `import suppressions`.
+#[derive(Debug, Args)]
+pub struct SuppressionsArgs {
+    /// The world.
+    #[command(flatten)]
+    pub world: World,
+    /// The AwsOrganization.
+    #[command(flatten)]
+    pub manifests: Manifests,
+    /// Namespace of the exceptions.
+    #[arg(short, long, value_name = "NAME")]
+    pub namespace: String,
+    /// Who owns them.
+    #[arg(long, value_name = "MAIL")]
+    pub owner: String,
+    /// Why they are waived; auditors read it.
+    #[arg(long, value_name = "TEXT", default_value = "Suppressed in Security Hub before; to be reviewed")]
+    pub reason: String,
+    /// How long they hold.
+    #[arg(long, value_name = "DAYS", default_value_t = 30, value_parser = clap::value_parser!(u16).range(1..=366))]
+    pub days: u16,
+}
+
+/// Examples in the help.
+pub const HELP: &str = "Look at each reason before you apply them: a suppression says nothing about why.
+
+Examples:
+  soc2ctl import suppressions --snapshot today -f org.yaml --namespace security --owner security@example.com --days 30";
+
+/// Prints the exceptions.
+pub fn run(args: &SuppressionsArgs, notes: &Notes) -> Result<Exit> {
+    let SuppressionsArgs { world, manifests: files, namespace, owner, reason, days } = args;
     if world.live {
         bail!("--live: suppressions are imported from files: take a snapshot first (soc2ctl snapshot)");
     }
