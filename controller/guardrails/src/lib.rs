@@ -3,6 +3,7 @@
 //! - [`mod@document`]: a policy document, typed, with nothing lost.
 //! - [`mod@evaluate`]: what AWS would decide about a request, or that it cannot be known.
 //! - [`mod@levels`]: the policies that hold for an account, from the root down.
+//! - [`mod@lint`]: what is wrong with a policy document.
 //! - [`mod@protection`]: whether a guardrail is in force, by whosever policy.
 //! - [`mod@cover`]: where to attach so that exactly the wanted accounts are affected.
 //! - [`mod@plan`]: what to write for a whole organization.
@@ -15,6 +16,7 @@ pub mod evaluate;
 pub mod inventory;
 mod json;
 pub mod levels;
+pub mod lint;
 mod pattern;
 pub mod plan;
 pub mod protection;
