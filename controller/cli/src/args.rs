@@ -12,6 +12,7 @@ use jiff::Timestamp;
 
 pub use formats::{Format, Plain, Report};
 
+use crate::commands::scp::ScpCommand;
 use crate::snapshot::Inputs;
 
 const CODES: &str = "Exit codes:
@@ -87,6 +88,9 @@ Exit codes: 0 nothing is worse, 1 something is worse, 2 wrong usage or data that
     /// YAML from what AWS has today.
     #[command(subcommand)]
     Import(ImportCommand),
+    /// Tools for service control policies.
+    #[command(subcommand)]
+    Scp(ScpCommand),
     /// Print the completions of a shell.
     #[command(after_help = "Examples:
   soc2ctl completions bash > /etc/bash_completion.d/soc2ctl

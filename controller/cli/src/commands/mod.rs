@@ -8,6 +8,7 @@ mod diff;
 mod explain;
 mod import;
 mod prepare;
+pub mod scp;
 mod snapshot;
 mod validate;
 
@@ -35,6 +36,7 @@ pub fn run(cli: &Cli, name: &str) -> Result<Exit> {
         Command::Catalog(command) => catalog::run(command, &notes),
         Command::Attest(command) => attest::run(command, &notes),
         Command::Import(command) => import::run(command, &notes),
+        Command::Scp(command) => scp::run(command, &notes),
         Command::Completions { shell } => {
             // `kubectl soc2` is completed by the program that kubectl runs.
             let name = if name == "soc2ctl" { name } else { "kubectl-soc2" };

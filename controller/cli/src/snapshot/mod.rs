@@ -123,6 +123,16 @@ pub fn read(inputs: &Inputs, purpose: &Purpose<'_>, progress: &Progress) -> Resu
     Ok(Snapshot { world, inventory, taken_at, damage, lacks_units })
 }
 
+/// The policies of a snapshot folder, whatever its findings are like.
+///
+/// # Errors
+/// When `organization.json` cannot be read, or has no policies.
+pub fn policies(folder: &Path) -> Result<PolicyInventory> {
+    let file: organization::OrganizationFile = json(&folder.join("organization.json"))?;
+    let (_, inventory) = file.parts(Timestamp::UNIX_EPOCH)?;
+    inventory.context("organization.json has no Policies: they were not read")
+}
+
 /// Unreadable files are an error, unless somebody wants to go on.
 fn refuse(damage: &[Damage], keep_going: bool) -> Result<()> {
     let unreadable: Vec<&Damage> = damage.iter().filter(|damage| damage.unreadable).collect();

@@ -17,10 +17,14 @@ pub struct Positions<'a> {
 /// A place in a text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Position {
-    /// The line, from 1.
+    /// The line on which it begins, from 1.
     pub line: usize,
-    /// The column in characters, from 1.
+    /// The column of its first character, in characters from 1.
     pub column: usize,
+    /// The line on which it ends.
+    pub end_line: usize,
+    /// The column behind its last character.
+    pub end_column: usize,
     /// The bytes of the text.
     pub bytes: Range<usize>,
 }
@@ -40,10 +44,15 @@ impl<'a> Positions<'a> {
     #[must_use]
     pub fn at(&self, pointer: &str) -> Position {
         let bytes = self.spans.get(pointer).cloned().unwrap_or_default();
-        let line = self.lines.partition_point(|start| *start <= bytes.start);
+        let (line, column) = self.line_and_column(bytes.start);
+        let (end_line, end_column) = self.line_and_column(bytes.end);
+        Position { line, column, end_line, end_column, bytes }
+    }
+
+    fn line_and_column(&self, at: usize) -> (usize, usize) {
+        let line = self.lines.partition_point(|start| *start <= at);
         let start = self.lines.get(line.saturating_sub(1)).copied().unwrap_or_default();
-        let column = self.text.get(start..bytes.start).map_or(0, |before| before.chars().count()) + 1;
-        Position { line, column, bytes }
+        (line, self.text.get(start..at).map_or(0, |before| before.chars().count()) + 1)
     }
 }
 
@@ -152,6 +161,8 @@ mod tests {
             let position = positions.at(pointer);
             assert_eq!((position.line, position.column, &text[position.bytes]), (line, column, written), "{pointer}");
         }
+        let whole = positions.at("");
+        assert_eq!((whole.end_line, whole.end_column), (3, 2));
         assert_eq!((positions.at("/none").line, positions.at("/none").column), (1, 1));
         assert_eq!(Positions::new("").at("/a").line, 1);
     }
