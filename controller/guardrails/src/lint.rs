@@ -124,7 +124,8 @@ pub fn lint(text: &str, options: &LintOptions) -> Vec<Diagnostic> {
 /// Whether a document fits.
 fn size(as_written: usize, minified: usize, limit: usize, found: &mut Vec<Diagnostic>) {
     if minified > limit {
-        let message = format!("{minified} characters without whitespace are {} over the limit of {limit}", minified - limit);
+        let message =
+            format!("{minified} characters without whitespace are {} over the limit of {limit}", minified - limit);
         found.push(Diagnostic::new(&document::TOO_LARGE, "", message));
         return;
     }

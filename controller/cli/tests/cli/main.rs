@@ -8,6 +8,7 @@ mod false_green;
 mod formats;
 mod manifests;
 mod owners;
+mod scp_lint;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};

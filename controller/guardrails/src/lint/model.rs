@@ -7,8 +7,7 @@ use super::rules::document::{MALFORMED_DOCUMENT, PRINCIPAL_ELEMENT, UNKNOWN_ELEM
 use crate::document::Effect;
 
 const DOCUMENT_ELEMENTS: [&str; 3] = ["Version", "Id", "Statement"];
-const STATEMENT_ELEMENTS: [&str; 7] =
-    ["Sid", "Effect", "Action", "NotAction", "Resource", "NotResource", "Condition"];
+const STATEMENT_ELEMENTS: [&str; 7] = ["Sid", "Effect", "Action", "NotAction", "Resource", "NotResource", "Condition"];
 
 /// A document.
 #[derive(Debug, Default)]
@@ -237,7 +236,10 @@ impl<'a> Reader<'a> {
                 let below = child(&below, key);
                 match values(value, format!("{}{below}", self.pointer), scalar) {
                     Some(values) => conditions.push(Condition { operator: operator.clone(), key: key.clone(), values }),
-                    None => self.malformed(&below, &format!("{operator} {key} has a value that is no string, number or boolean")),
+                    None => self.malformed(
+                        &below,
+                        &format!("{operator} {key} has a value that is no string, number or boolean"),
+                    ),
                 }
             }
         }

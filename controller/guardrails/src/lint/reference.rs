@@ -27,7 +27,14 @@ pub fn markdown() -> String {
     page.push_str("\n| id | name | severity | what is wrong |\n|---|---|---|---|\n");
     for rule in rules::all() {
         let anchor = rule.id.to_ascii_lowercase();
-        let _ = writeln!(page, "| [{}](#{anchor}) | `{}` | {} | {} |", rule.id, rule.name, rule.severity.as_str(), rule.summary);
+        let _ = writeln!(
+            page,
+            "| [{}](#{anchor}) | `{}` | {} | {} |",
+            rule.id,
+            rule.name,
+            rule.severity.as_str(),
+            rule.summary
+        );
     }
     for rule in rules::all() {
         section(&mut page, rule);

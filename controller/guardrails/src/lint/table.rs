@@ -72,8 +72,6 @@ pub(super) enum KeyKind {
 /// A resource type.
 #[derive(Debug)]
 pub(super) struct Resource {
-    /// Its name.
-    pub(super) name: &'static str,
     /// How its ARNs are written, with `${...}` for what differs.
     pub(super) arn: String,
     /// The same as a pattern.
@@ -166,10 +164,10 @@ impl Service {
             if let Some(key) = line.strip_prefix(" k ") {
                 service.keys.push(Key::parse(key));
             } else if let Some(resource) = line.strip_prefix(" r ") {
-                let (name, tail) = resource.split_once(' ').unwrap_or((resource, ""));
-                let arn = format!("{ARN}{tail}");
-                let pattern = patterns::without_variables(&arn);
-                service.resources.push(Resource { name, arn, pattern });
+                let arn = format!("{ARN}{}", resource.split_once(' ').map_or("", |(_, tail)| tail));
+                // Where an account is meant, there is one.
+                let pattern = patterns::without_variables(&arn.replace("${Account}", "?*"));
+                service.resources.push(Resource { arn, pattern });
             } else if let Some(actions) = line.strip_prefix(" a ") {
                 service.push_actions(actions);
             }
@@ -292,7 +290,7 @@ mod tests {
         let put = s3.matching("putobject").next().unwrap();
         assert!(s3.has_key(put, "S3:X-AMZ-ACL") && !s3.has_key(put, "s3:prefix"));
         assert!(s3.has_key(put, "s3:RequestObjectTag/team"));
-        assert!(s3.resources(put).any(|resource| resource.name == "object" && resource.pattern == "arn:*:s3:::*/*"));
+        assert!(s3.resources(put).any(|resource| resource.pattern == "arn:*:s3:::*/*"));
         let expected = s3.actions().iter().filter(|action| action.folded.contains("object")).count();
         assert!(expected > 20);
         assert_eq!(s3.matching("*object*").count(), expected);

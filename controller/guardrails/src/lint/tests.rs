@@ -47,13 +47,9 @@ fn of_size(characters: usize) -> String {
 
 #[test]
 fn size_is_counted_in_characters_without_whitespace() {
-    for (characters, expected) in [
-        (9_216, &[][..]),
-        (9_217, &["SCP003"]),
-        (10_240, &["SCP003"]),
-        (10_241, &["SCP002"]),
-        (40_960, &["SCP002"]),
-    ] {
+    for (characters, expected) in
+        [(9_216, &[][..]), (9_217, &["SCP003"]), (10_240, &["SCP003"]), (10_241, &["SCP002"]), (40_960, &["SCP002"])]
+    {
         assert_eq!(ids(&of_size(characters)), expected, "{characters}");
     }
     let spaced = of_size(9_000).replace("\":", &format!("\":{}", " ".repeat(300)));
@@ -71,7 +67,9 @@ fn a_target_has_ten_slots() {
         (format!("p-{number}"), Policy { name: format!("policy-{number:02}"), targets, ..Policy::default() })
     };
     let inventory = |count: usize| PolicyInventory {
-        policies: (0..count).map(|number| policy(number, if number < 3 { &["ou-a", "ou-b"] } else { &["ou-a"] })).collect(),
+        policies: (0..count)
+            .map(|number| policy(number, if number < 3 { &["ou-a", "ou-b"] } else { &["ou-a"] }))
+            .collect(),
     };
     assert_eq!(lint_slots(&inventory(10), &LintOptions::default()), []);
     let found = lint_slots(&inventory(11), &LintOptions::default());
@@ -87,7 +85,10 @@ fn the_page_of_rules_is_that_of_the_rules() {
         std::fs::write(path, reference::markdown()).unwrap();
     }
     let written = std::fs::read_to_string(path).unwrap_or_default();
-    assert!(written == reference::markdown(), "docs/lint.md is old: SOC2_WRITE_DOCS=1 cargo test -p soc2-guardrails lint");
+    assert!(
+        written == reference::markdown(),
+        "docs/lint.md is old: SOC2_WRITE_DOCS=1 cargo test -p soc2-guardrails lint"
+    );
 }
 
 #[test]
@@ -113,8 +114,25 @@ fn hostile_documents_take_no_longer_than_others() {
 fn words() -> impl Strategy<Value = Value> {
     prop_oneof![
         proptest::sample::select(vec![
-            "*", "s3:*", "s3:Get*", "s3:GetObject", "ec2:x", "iam", "arn:aws:s3:::a/*", "arn:aws:iam::*:role/*", "${a", "${aws:username}",
-            "Deny", "Allow", "true", "10.0.0.0/8", "", "eu-west-1", "2012-10-17", "??", "a:b:c:d:e:f:g",
+            "*",
+            "s3:*",
+            "s3:Get*",
+            "s3:GetObject",
+            "ec2:x",
+            "iam",
+            "arn:aws:s3:::a/*",
+            "arn:aws:iam::*:role/*",
+            "${a",
+            "${aws:username}",
+            "Deny",
+            "Allow",
+            "true",
+            "10.0.0.0/8",
+            "",
+            "eu-west-1",
+            "2012-10-17",
+            "??",
+            "a:b:c:d:e:f:g",
         ])
         .prop_map(Value::from),
         ".{0,8}".prop_map(Value::from),
@@ -125,21 +143,43 @@ fn words() -> impl Strategy<Value = Value> {
 
 fn elements() -> impl Strategy<Value = Value> {
     let keys = proptest::sample::select(vec![
-        "Version", "Id", "Statement", "Sid", "Effect", "Action", "NotAction", "Resource", "NotResource", "Condition", "Principal",
-        "StringEquals", "ArnNotLike", "Bool", "ForAllValues:StringLike", "NullIfExists", "aws:PrincipalArn", "aws:TagKeys", "s3:x-amz-acl", "Other",
+        "Version",
+        "Id",
+        "Statement",
+        "Sid",
+        "Effect",
+        "Action",
+        "NotAction",
+        "Resource",
+        "NotResource",
+        "Condition",
+        "Principal",
+        "StringEquals",
+        "ArnNotLike",
+        "Bool",
+        "ForAllValues:StringLike",
+        "NullIfExists",
+        "aws:PrincipalArn",
+        "aws:TagKeys",
+        "s3:x-amz-acl",
+        "Other",
     ]);
     words().prop_recursive(5, 40, 5, move |inner| {
         prop_oneof![
             proptest::collection::vec(inner.clone(), 0..4).prop_map(Value::Array),
-            proptest::collection::vec((keys.clone(), inner), 0..5)
-                .prop_map(|members| Value::Object(members.into_iter().map(|(key, value)| (key.to_owned(), value)).collect())),
+            proptest::collection::vec((keys.clone(), inner), 0..5).prop_map(|members| Value::Object(
+                members.into_iter().map(|(key, value)| (key.to_owned(), value)).collect()
+            )),
         ]
     })
 }
 
 /// A statement that can be read.
 fn statements() -> impl Strategy<Value = Value> {
-    let actions = proptest::sample::subsequence(vec!["s3:*", "s3:Get*", "s3:GetObject", "s3:Nothing", "*", "ec2:StopInstances"], 1..4);
+    let actions = proptest::sample::subsequence(
+        vec!["s3:*", "s3:Get*", "s3:GetObject", "s3:Nothing", "*", "ec2:StopInstances"],
+        1..4,
+    );
     let resources = proptest::sample::subsequence(vec!["*", "arn:aws:s3:::a/*", "arn:aws:s3:::a", "nothing"], 1..3);
     let conditions = proptest::sample::select(vec![
         json!({}),
@@ -147,14 +187,16 @@ fn statements() -> impl Strategy<Value = Value> {
         json!({"StringNotEquals": {"aws:RequestedRegion": "eu-west-1"}}),
     ]);
     let names = (any::<bool>(), any::<bool>(), any::<bool>());
-    (actions, resources, conditions, names).prop_map(|(actions, resources, condition, (deny, not_action, not_resource))| {
-        json!({
-            "Effect": if deny { "Deny" } else { "Allow" },
-            if not_action { "NotAction" } else { "Action" }: actions,
-            if not_resource { "NotResource" } else { "Resource" }: resources,
-            "Condition": condition,
-        })
-    })
+    (actions, resources, conditions, names).prop_map(
+        |(actions, resources, condition, (deny, not_action, not_resource))| {
+            json!({
+                "Effect": if deny { "Deny" } else { "Allow" },
+                if not_action { "NotAction" } else { "Action" }: actions,
+                if not_resource { "NotResource" } else { "Resource" }: resources,
+                "Condition": condition,
+            })
+        },
+    )
 }
 
 proptest! {

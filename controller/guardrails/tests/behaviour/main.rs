@@ -6,6 +6,7 @@ mod covers;
 mod decision_properties;
 mod decisions;
 mod documents;
+mod lints;
 mod model;
 mod plan_properties;
 mod plans;

@@ -78,7 +78,8 @@ fn kind(kind: KeyKind) -> &'static str {
 fn asks_for(statement: &Statement, key: &str) -> bool {
     statement.conditions.iter().any(|other| {
         let is_null = Operator::parse(&other.operator).is_some_and(|operator| operator.family == Family::Null);
-        let all_false = !other.values.items.is_empty() && other.values.items.iter().all(|v| v.eq_ignore_ascii_case("false"));
+        let all_false =
+            !other.values.items.is_empty() && other.values.items.iter().all(|v| v.eq_ignore_ascii_case("false"));
         is_null && all_false && other.key.eq_ignore_ascii_case(key)
     })
 }

@@ -11,7 +11,8 @@ const VERSION: &str = "2012-10-17";
 
 pub(super) fn check(policy: &Policy, found: &mut Vec<Diagnostic>) {
     if policy.empty {
-        let message = "there is no statement: it allows nothing, and as the only policy of a target it locks everybody out";
+        let message =
+            "there is no statement: it allows nothing, and as the only policy of a target it locks everybody out";
         found.push(Diagnostic::new(&NO_STATEMENTS, "/Statement", message));
     }
     if policy.version.as_deref() != Some(VERSION) {

@@ -38,8 +38,7 @@ fn not_of_action(statement: &Statement, condition: &Condition) -> Option<Diagnos
     let actions = statement.actions.as_ref().filter(|actions| !actions.negated)?;
     let operator = Operator::parse(&condition.operator)?;
     let key = condition.key.as_str();
-    let without: Vec<String> =
-        actions.patterns.items.iter().filter(|action| lacks(action, key)).cloned().collect();
+    let without: Vec<String> = actions.patterns.items.iter().filter(|action| lacks(action, key)).cloned().collect();
     if without.is_empty() {
         return None;
     }

@@ -46,7 +46,7 @@ fn never_matches(statement: &Statement, resources: &Clause, found: &mut Vec<Diag
         without.push(target);
         for (arn, _) in &target.arns {
             let hits = matching.entry(arn).or_insert_with(|| {
-                let hits = patterns.iter().enumerate().filter(|(_, pattern)| overlap(pattern, arn));
+                let hits = patterns.iter().enumerate().filter(|(_, pattern)| can_match(pattern, arn));
                 hits.map(|(index, _)| index).collect()
             });
             used.extend(hits.iter().copied());
@@ -59,7 +59,8 @@ fn never_matches(statement: &Statement, resources: &Clause, found: &mut Vec<Diag
     if without.len() < targets.len() {
         found.extend(without.into_iter().map(|target| {
             let documented = documented(std::iter::once(target));
-            let message = format!("{} is for {documented}, which no Resource of this statement matches", target.written);
+            let message =
+                format!("{} is for {documented}, which no Resource of this statement matches", target.written);
             statement.finding(&RESOURCE_NEVER_MATCHES, target.pointer.as_str(), message)
         }));
     }
@@ -71,6 +72,18 @@ fn never_matches(statement: &Statement, resources: &Clause, found: &mut Vec<Diag
             statement.finding(&RESOURCE_NEVER_MATCHES, pointer, message)
         }));
     }
+}
+
+/// Whether a pattern matches ARNs of a resource type. A star may run over colons, so that an account in a pattern could be a piece of a
+/// resource's name; that is never meant where ARNs of the type have no account.
+fn can_match(pattern: &str, arn: &str) -> bool {
+    let named = account(pattern).is_some_and(|id| id.len() == 12 && id.bytes().all(|byte| byte.is_ascii_digit()));
+    overlap(pattern, arn) && !(named && account(arn).is_some_and(str::is_empty))
+}
+
+/// The part of an ARN where its account is.
+fn account(arn: &str) -> Option<&str> {
+    arn.split(':').nth(4)
 }
 
 /// What the actions are for; `None` when it is not known of all of them.
@@ -106,7 +119,22 @@ fn documented<'a>(targets: impl Iterator<Item = &'a Targets<'a>>) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::is_malformed;
+    use super::{can_match, is_malformed};
+
+    #[test]
+    fn an_account_is_where_the_type_has_one() {
+        for (pattern, arn, expected) in [
+            ("arn:aws:ec2:*:111111111111:image/*", "arn:*:ec2:*::image/*", false),
+            ("arn:aws:ec2:*:*:image/*", "arn:*:ec2:*::image/*", true),
+            ("arn:aws:ec2:*::image/*", "arn:*:ec2:*::image/*", true),
+            ("arn:aws:iam:::role/a", "arn:*:iam::?*:role/*", false),
+            ("arn:aws:iam::111111111111:role/a", "arn:*:iam::?*:role/*", true),
+            ("arn:aws:iam::*:role/a", "arn:*:iam::?*:role/*", true),
+            ("arn:aws:logs:*:log-group:a:*", "arn:*:logs:*:?*:log-group:*", true),
+        ] {
+            assert_eq!(can_match(pattern, arn), expected, "{pattern} {arn}");
+        }
+    }
 
     #[test]
     fn what_may_be_an_arn_is_not_malformed() {

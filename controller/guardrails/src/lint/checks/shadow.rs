@@ -22,7 +22,8 @@ pub(super) fn check(policy: &Policy, found: &mut Vec<Diagnostic>) {
     let folded: Vec<Folded<'_>> = policy.statements.iter().filter_map(Folded::new).collect();
     for (index, one) in folded.iter().enumerate() {
         let mut others = folded.iter().enumerate().filter(|(at, _)| *at != index);
-        let shadow = others.find(|(at, other)| other.hides(one) && (!one.hides(other) || other.comes_before(one, *at < index)));
+        let shadow =
+            others.find(|(at, other)| other.hides(one) && (!one.hides(other) || other.comes_before(one, *at < index)));
         let Some((_, other)) = shadow else { continue };
         let name = &other.statement.name;
         let message = if other.effect == one.effect {
@@ -50,7 +51,8 @@ fn redundant(statement: &Statement, clause: &Clause, fold: fn(&str) -> String, f
         let Some(one) = folded.get(index) else { continue };
         // Of two that are the same the first stays.
         let mut others = folded.iter().enumerate();
-        let other = others.find(|(at, other)| *at != index && covers(other, one) && (*at < index || !covers(one, other)));
+        let other =
+            others.find(|(at, other)| *at != index && covers(other, one) && (*at < index || !covers(one, other)));
         let other = other.and_then(|(at, _)| clause.patterns.items.get(at));
         if let Some(other) = other {
             let message = format!("{written} is also matched by {other}");
@@ -108,7 +110,8 @@ impl<'a> Folded<'a> {
 
 /// Whether one list matches all that another matches.
 fn includes((wide_negated, wide): &(bool, Vec<String>), (narrow_negated, narrow): &(bool, Vec<String>)) -> bool {
-    let each_in = |these: &[String], those: &[String]| these.iter().all(|one| those.iter().any(|other| covers(other, one)));
+    let each_in =
+        |these: &[String], those: &[String]| these.iter().all(|one| those.iter().any(|other| covers(other, one)));
     match (wide_negated, narrow_negated) {
         (false, false) => each_in(narrow, wide),
         // What the wide one spares, the narrow one has to spare too.

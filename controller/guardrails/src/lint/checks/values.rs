@@ -55,7 +55,9 @@ fn of_type(
 ) -> Option<Diagnostic> {
     let (fits, wanted) = match operator.family {
         Family::String | Family::Binary => return None,
-        Family::Bool | Family::Null => (matches!(value.to_ascii_lowercase().as_str(), "true" | "false"), "true or false"),
+        Family::Bool | Family::Null => {
+            (matches!(value.to_ascii_lowercase().as_str(), "true" | "false"), "true or false")
+        }
         Family::Numeric => (value.parse::<f64>().is_ok_and(f64::is_finite), "a number"),
         Family::Date => (is_time(value), "a time such as 2026-01-31T00:00:00Z"),
         Family::IpAddress => (is_range(value), "an address or a range such as 10.0.0.0/8"),
@@ -116,7 +118,9 @@ fn of_key(statement: &Statement, key: &str, pointer: &str, value: &str) -> Optio
         _ if ACCOUNTS.contains(&key) => {
             (value.len() == 12 && value.bytes().all(|byte| byte.is_ascii_digit()), "an account id of twelve digits")
         }
-        _ if ORGANIZATIONS.contains(&key) => (is_organization(value), "the id of an organization, such as o-a1b2c3d4e5"),
+        _ if ORGANIZATIONS.contains(&key) => {
+            (is_organization(value), "the id of an organization, such as o-a1b2c3d4e5")
+        }
         "aws:principaltype" => (PRINCIPAL_TYPES.contains(&value), "one of the types of principals"),
         _ => return None,
     };

@@ -2,13 +2,8 @@
 
 use crate::lint::rule::{Rule, Severity};
 
-pub(in crate::lint) const RULES: &[&Rule] = &[
-    &MALFORMED_ACTION,
-    &UNKNOWN_SERVICE,
-    &UNKNOWN_ACTION,
-    &MALFORMED_RESOURCE,
-    &RESOURCE_NEVER_MATCHES,
-];
+pub(in crate::lint) const RULES: &[&Rule] =
+    &[&MALFORMED_ACTION, &UNKNOWN_SERVICE, &UNKNOWN_ACTION, &MALFORMED_RESOURCE, &RESOURCE_NEVER_MATCHES];
 
 pub(in crate::lint) static MALFORMED_ACTION: Rule = Rule {
     id: "SCP020",

@@ -2,14 +2,8 @@
 
 use crate::lint::rule::{Rule, Severity};
 
-pub(in crate::lint) const RULES: &[&Rule] = &[
-    &DENY_EVERYTHING,
-    &DENY_ALL_BUT,
-    &ALLOW_STATEMENT,
-    &ALLOW_NOT_ACTION,
-    &SHADOWED_STATEMENT,
-    &REDUNDANT_PATTERN,
-];
+pub(in crate::lint) const RULES: &[&Rule] =
+    &[&DENY_EVERYTHING, &DENY_ALL_BUT, &ALLOW_STATEMENT, &ALLOW_NOT_ACTION, &SHADOWED_STATEMENT, &REDUNDANT_PATTERN];
 
 pub(in crate::lint) static DENY_EVERYTHING: Rule = Rule {
     id: "SCP012",

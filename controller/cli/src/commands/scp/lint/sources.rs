@@ -60,7 +60,10 @@ impl Read {
     fn standard_input(&mut self) -> Result<()> {
         let mut text = String::new();
         std::io::stdin().take(MAX_BYTES + 1).read_to_string(&mut text).context("standard input")?;
-        ensure!(text.len() as u64 <= MAX_BYTES, "standard input has more than {MAX_BYTES} bytes, too many for a policy");
+        ensure!(
+            text.len() as u64 <= MAX_BYTES,
+            "standard input has more than {MAX_BYTES} bytes, too many for a policy"
+        );
         self.sources.push(Source { file: "-".to_owned(), policy: None, text, is_file: true });
         Ok(())
     }
@@ -95,7 +98,8 @@ impl Read {
         };
         // Nobody can change what AWS made.
         let policies = inventory.policies.iter().filter(|(_, policy)| !policy.aws_managed);
-        self.sources.extend(policies.map(|(id, policy)| source(Some(format!("{} ({id})", policy.name)), &policy.content)));
+        self.sources
+            .extend(policies.map(|(id, policy)| source(Some(format!("{} ({id})", policy.name)), &policy.content)));
         Ok((source(None, ""), inventory))
     }
 }
