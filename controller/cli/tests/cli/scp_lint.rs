@@ -17,7 +17,7 @@ fn piped(text: &str, more: &[&str]) -> (i32, String) {
 #[test]
 fn findings_have_file_line_statement_and_help() {
     let run = soc2ctl(&["scp", "lint", "-f", "policies"]);
-    assert_eq!((run.code, run.errors.as_str()), (1, "note: 1 JSON files that are no policies were passed over\n"));
+    assert_eq!((run.code, run.errors.as_str()), (1, "note: files passed over because they are no policies: 1\n"));
     insta::assert_snapshot!(run.out);
 }
 

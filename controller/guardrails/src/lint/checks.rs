@@ -42,8 +42,8 @@ pub(super) fn run(policy: &Policy, options: &LintOptions, found: &mut Vec<Diagno
 /// The name that was probably meant; `None` when all are too different.
 pub(super) fn closest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<String> {
     let folded = name.to_ascii_lowercase();
-    // A third of the letters may be wrong, and one in a short name.
-    let most = (folded.chars().count() / 3).max(1);
+    // A quarter of the letters may be wrong, and no more than a few: long names have words in common that mean nothing.
+    let most = (folded.chars().count() / 4).clamp(1, 4);
     let near = known.filter(|other| other.len().abs_diff(name.len()) <= most);
     let rated = near.map(|other| (strsim::osa_distance(&folded, &other.to_ascii_lowercase()), other));
     rated.filter(|(distance, _)| *distance <= most).min().map(|(_, other)| other.to_owned())

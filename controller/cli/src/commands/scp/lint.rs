@@ -36,7 +36,7 @@ pub fn run(args: &LintArgs, notes: &Notes) -> Result<Exit> {
         complain(problem);
     }
     if read.others > 0 {
-        notes.say(&format!("{} JSON files that are no policies were passed over", read.others));
+        notes.say(&format!("files passed over because they are no policies: {}", read.others));
     }
     let mut found: Vec<Found<'_>> = read.sources.iter().flat_map(|source| look_at(source, &options)).collect();
     if let Some((source, inventory)) = &organization {

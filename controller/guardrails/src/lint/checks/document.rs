@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::lint::Diagnostic;
-use crate::lint::model::{Policy, Statement};
+use crate::lint::model::{Policy, Statement, Values};
 use crate::lint::rules::document::{DUPLICATE_SID, INVALID_SID, NO_STATEMENTS, OLD_VERSION};
 use crate::lint::rules::value::VARIABLES_WITHOUT_VERSION;
 
@@ -54,5 +54,5 @@ fn version(policy: &Policy, found: &mut Vec<Diagnostic>) {
 fn variables(statement: &Statement) -> Vec<(String, &str)> {
     let resources = statement.resources.iter().map(|clause| &clause.patterns);
     let values = statement.conditions.iter().map(|condition| &condition.values);
-    resources.chain(values).flat_map(|list| list.iter()).filter(|(_, value)| value.contains("${")).collect()
+    resources.chain(values).flat_map(Values::iter).filter(|(_, value)| value.contains("${")).collect()
 }

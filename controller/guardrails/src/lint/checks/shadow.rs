@@ -38,7 +38,7 @@ pub(super) fn check(policy: &Policy, found: &mut Vec<Diagnostic>) {
 /// Patterns of one list.
 pub(super) fn check_patterns(statement: &Statement, found: &mut Vec<Diagnostic>) {
     if let Some(actions) = &statement.actions {
-        redundant(statement, actions, |pattern| pattern.to_ascii_lowercase(), found);
+        redundant(statement, actions, str::to_ascii_lowercase, found);
     }
     if let Some(resources) = &statement.resources {
         redundant(statement, resources, str::to_owned, found);

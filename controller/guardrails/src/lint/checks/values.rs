@@ -28,6 +28,8 @@ const ACCOUNTS: [&str; 6] = [
 const ORGANIZATIONS: [&str; 4] = ["aws:principalorgid", "aws:resourceorgid", "aws:sourceorgid", "aws:vpceorgid"];
 /// Keys with a Region.
 const REGIONS: [&str; 2] = ["aws:requestedregion", "ec2:region"];
+/// Keys of which `*` is a value: everybody.
+const EVERYBODY: [&str; 1] = ["lambda:principal"];
 /// Values of `aws:PrincipalType`.
 const PRINCIPAL_TYPES: [&str; 5] = ["Account", "User", "FederatedUser", "AssumedRole", "Anonymous"];
 
@@ -38,7 +40,9 @@ pub(super) fn check(statement: &Statement, found: &mut Vec<Diagnostic>) {
         for (pointer, value) in condition.values.iter() {
             found.extend(of_type(statement, condition, operator, &pointer, value));
             if operator.family == Family::String {
-                found.extend(of_text(statement, condition, operator, &pointer, value));
+                if !(value == "*" && EVERYBODY.contains(&key.as_str())) {
+                    found.extend(of_text(statement, condition, operator, &pointer, value));
+                }
                 found.extend(of_key(statement, &key, &pointer, value));
             }
         }

@@ -117,7 +117,8 @@ pub(in crate::lint) static PRINCIPAL_ELEMENT: Rule = Rule {
     name: "principal-element",
     severity: Severity::Error,
     summary: "A service control policy has no Principal or NotPrincipal",
-    explanation: "AWS refuses the policy. It holds for every principal of the accounts that it is attached to.",
+    explanation: "AWS refuses the policy. It holds for every principal of the accounts that it is attached to. Resource control policies do have \
+                  the element; they are another type, which is not looked at here.",
     help: "Select principals by a condition, such as ArnNotLike with aws:PrincipalArn.",
     example: policy!(r#"{"Effect":"Deny","Principal":"*","Action":"ec2:StopInstances","Resource":"*"}"#),
     instead: policy!(

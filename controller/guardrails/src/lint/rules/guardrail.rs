@@ -12,7 +12,8 @@ pub(in crate::lint) static REGION_DENY_FORGETS_GLOBAL_SERVICES: Rule = Rule {
     summary: "A limit on Regions also denies services that are only in one Region",
     explanation: "IAM, Organizations, CloudFront, Route 53, Support and the global endpoint of STS are in us-east-1 for all accounts. Where that Region is \
                   denied, so are they: nobody can change a role any more, or open a case.",
-    help: "Name them in NotAction, such as iam:*, or allow us-east-1. What else is global is in controller/guardrails/data/global_services.csv.",
+    help: "Name them in NotAction, such as iam:*, or allow us-east-1. Think of account, budgets, ce, globalaccelerator, health, networkmanager, \
+           route53domains, shield, trustedadvisor and waf too, if you use them.",
     example: policy!(
         r#"{"Effect":"Deny","NotAction":["cloudfront:*","organizations:*","route53:*","sts:*","support:*"],"Resource":"*","Condition":{"StringNotEquals":{"aws:RequestedRegion":"eu-west-1"}}}"#
     ),

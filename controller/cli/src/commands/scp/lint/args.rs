@@ -11,7 +11,7 @@ const AFTER: &str = "docs/lint.md describes every rule; --explain prints one of 
 Examples:
   soc2ctl scp lint -f policies
   soc2ctl scp lint -f deny-root.json --deny warnings
-  terraform show -json plan | jq -r '.. | .content? // empty' | soc2ctl scp lint -f -
+  aws organizations describe-policy --policy-id p-1a2b3c4d --query Policy.Content --output text | soc2ctl scp lint -f -
   soc2ctl scp lint -f policies -o sarif > scp.sarif
   soc2ctl scp lint --snapshot today
   soc2ctl scp lint --explain SCP052
