@@ -96,6 +96,9 @@ Exit codes: 0 nothing is worse, 1 something is worse, 2 wrong usage or data that
     /// What service control policies would have denied of the calls that CloudTrail recorded.
     #[command(after_help = ImpactArgs::HELP)]
     Impact(ImpactArgs),
+    /// Tools for service control policies.
+    #[command(subcommand)]
+    Scp(ScpCommand),
     /// Print the completions of a shell.
     #[command(after_help = "Examples:
   soc2ctl completions bash > /etc/bash_completion.d/soc2ctl

@@ -4,6 +4,7 @@
 //! - [`mod@evaluate`]: what AWS would decide about a request, or that it cannot be known.
 //! - [`mod@explain`]: why each statement applies to a request, or does not.
 //! - [`mod@levels`]: the policies that hold for an account, from the root down.
+//! - [`mod@lint`]: what is wrong with a policy document.
 //! - [`mod@protection`]: whether a guardrail is in force, by whosever policy.
 //! - [`mod@cover`]: where to attach so that exactly the wanted accounts are affected.
 //! - [`mod@pack`]: as few policies and characters as can be, without changing a decision.
@@ -22,6 +23,7 @@ pub mod inventory;
 mod json;
 pub mod levels;
 pub mod pack;
+pub mod lint;
 mod pattern;
 pub mod plan;
 pub mod protection;

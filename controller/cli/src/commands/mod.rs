@@ -9,7 +9,7 @@ mod explain;
 pub(crate) mod impact;
 pub(crate) mod import;
 mod prepare;
-pub(crate) mod scp;
+pub mod scp;
 mod snapshot;
 mod validate;
 

@@ -50,9 +50,7 @@ pub fn read(paths: &[PathBuf]) -> Result<Vec<Document>> {
             continue;
         }
         let before = documents.len();
-        let mut files = Vec::new();
-        collect(path, MAX_DEPTH, &mut files)?;
-        for file in files {
+        for file in folder_files(path, &["yaml", "yml", "json"])? {
             read_file(&file, &mut documents)?;
         }
         if documents.len() == before {
@@ -62,8 +60,17 @@ pub fn read(paths: &[PathBuf]) -> Result<Vec<Document>> {
     Ok(documents)
 }
 
-/// Manifest files of a folder and those below it; hidden ones are left out.
-fn collect(folder: &Path, depth: usize, files: &mut Vec<PathBuf>) -> Result<()> {
+/// Files with these extensions in a folder and those below it, in order; hidden ones are left out.
+///
+/// # Errors
+/// When a folder cannot be read.
+pub fn folder_files(folder: &Path, extensions: &[&str]) -> Result<Vec<PathBuf>> {
+    let mut files = Vec::new();
+    collect(folder, extensions, MAX_DEPTH, &mut files)?;
+    Ok(files)
+}
+
+fn collect(folder: &Path, extensions: &[&str], depth: usize, files: &mut Vec<PathBuf>) -> Result<()> {
     ensure!(depth > 0, "{}: too many folders in each other", folder.display());
     let entries = fs::read_dir(folder).with_context(|| folder.display().to_string())?;
     let mut paths: Vec<PathBuf> = entries.map(|entry| entry.map(|entry| entry.path())).collect::<Result<_, _>>()?;
@@ -76,12 +83,9 @@ fn collect(folder: &Path, depth: usize, files: &mut Vec<PathBuf>) -> Result<()> 
         if path.is_dir() {
             // A link may lead back to where we are.
             if !path.is_symlink() {
-                collect(&path, depth - 1, files)?;
+                collect(&path, extensions, depth - 1, files)?;
             }
-        } else if path
-            .extension()
-            .is_some_and(|extension| ["yaml", "yml", "json"].iter().any(|known| extension == *known))
-        {
+        } else if path.extension().is_some_and(|extension| extensions.iter().any(|known| extension == *known)) {
             files.push(path);
         }
     }

@@ -17,7 +17,7 @@ use soc2_crds::{
     GuardrailSet,
 };
 
-pub use files::Origin;
+pub use files::{Origin, folder_files};
 
 /// An object and where it was written.
 #[derive(Clone, Debug)]

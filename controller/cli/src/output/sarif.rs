@@ -75,7 +75,8 @@ fn place(assessed: &Assessed) -> Value {
 }
 
 /// A path as a URI reference (RFC 3986).
-fn uri(path: &str) -> String {
+#[must_use]
+pub fn uri(path: &str) -> String {
     let mut out = String::from(if path.starts_with('/') { "file://" } else { "" });
     for byte in path.bytes() {
         match byte {

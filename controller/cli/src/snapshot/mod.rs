@@ -134,6 +134,14 @@ pub fn organization(folder: &Path) -> Result<(Organization, Option<PolicyInvento
     file.parts(Timestamp::UNIX_EPOCH).with_context(|| path.display().to_string())
 }
 
+/// The policies of a snapshot folder, whatever its findings are like.
+///
+/// # Errors
+/// When `organization.json` cannot be read, or has no policies.
+pub fn policies(folder: &Path) -> Result<PolicyInventory> {
+    organization(folder)?.1.context("organization.json has no Policies: they were not read")
+}
+
 /// Unreadable files are an error, unless somebody wants to go on.
 fn refuse(damage: &[Damage], keep_going: bool) -> Result<()> {
     let unreadable: Vec<&Damage> = damage.iter().filter(|damage| damage.unreadable).collect();

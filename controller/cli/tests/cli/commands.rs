@@ -282,6 +282,7 @@ fn every_command_has_help_with_examples() {
         &["impact"],
         &["import", "scp"],
         &["scp", "pack"],
+        &["scp", "lint"],
         &["completions"],
     ] {
         let run = soc2ctl(&[command, &["--help"]].concat());

@@ -11,6 +11,7 @@ mod manifests;
 mod owners;
 mod policies;
 mod scp;
+mod scp_lint;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};

@@ -10,6 +10,7 @@ mod gates;
 mod lockouts;
 mod minify;
 mod minify_properties;
+mod lints;
 mod model;
 mod oracle;
 mod oracle_properties;

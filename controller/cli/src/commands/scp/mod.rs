@@ -4,6 +4,9 @@ mod decide;
 mod explain;
 mod pack;
 pub(crate) mod policies;
+//! Service control policies, one file for each command.
+
+mod lint;
 
 use anyhow::Result;
 use clap::Subcommand;
@@ -31,5 +34,12 @@ pub fn run(command: &ScpCommand, notes: &Notes) -> Result<Exit> {
         ScpCommand::Decide(args) => decide::run(args, notes),
         ScpCommand::Explain(args) => explain::run(args, notes),
         ScpCommand::Pack(args) => pack::run(args, notes),
+    /// What AWS would refuse in policies, what in them has no effect, and what would lock people out.
+    Lint(lint::LintArgs),
+}
+
+pub fn run(command: &ScpCommand, notes: &Notes) -> Result<Exit> {
+    match command {
+        ScpCommand::Lint(args) => lint::run(args, notes),
     }
 }
