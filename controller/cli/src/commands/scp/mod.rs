@@ -2,11 +2,9 @@
 
 mod decide;
 mod explain;
+mod lint;
 mod pack;
 pub(crate) mod policies;
-//! Service control policies, one file for each command.
-
-mod lint;
 
 use anyhow::Result;
 use clap::Subcommand;
@@ -23,6 +21,8 @@ pub enum ScpCommand {
     /// Why a request is allowed or denied: what each statement says about it.
     #[command(after_help = explain::HELP)]
     Explain(explain::ExplainArgs),
+    /// What AWS would refuse in policies, what in them has no effect, and what would lock people out.
+    Lint(lint::LintArgs),
     /// Put policies into fewer policies and characters, without changing a decision.
     #[command(after_help = pack::HELP)]
     Pack(pack::PackArgs),
@@ -33,13 +33,7 @@ pub fn run(command: &ScpCommand, notes: &Notes) -> Result<Exit> {
     match command {
         ScpCommand::Decide(args) => decide::run(args, notes),
         ScpCommand::Explain(args) => explain::run(args, notes),
-        ScpCommand::Pack(args) => pack::run(args, notes),
-    /// What AWS would refuse in policies, what in them has no effect, and what would lock people out.
-    Lint(lint::LintArgs),
-}
-
-pub fn run(command: &ScpCommand, notes: &Notes) -> Result<Exit> {
-    match command {
         ScpCommand::Lint(args) => lint::run(args, notes),
+        ScpCommand::Pack(args) => pack::run(args, notes),
     }
 }
