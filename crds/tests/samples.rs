@@ -9,7 +9,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use soc2_crds::{
     AccountPosture, AwsOrganization, ComplianceException, ComplianceProfile, ControlAttestation, ControlCatalog,
-    GuardrailSet,
+    GuardrailSet, ScpBaseline,
 };
 
 /// Documents with the name of the file that they are in.
@@ -45,6 +45,7 @@ fn read_again(document: &Value) -> Value {
         "ControlAttestation" => round_trip::<ControlAttestation>(document),
         "ControlCatalog" => round_trip::<ControlCatalog>(document),
         "GuardrailSet" => round_trip::<GuardrailSet>(document),
+        "ScpBaseline" => round_trip::<ScpBaseline>(document),
         "AccountPosture" => round_trip::<AccountPosture>(document),
         other => panic!("kind {other}"),
     }

@@ -13,6 +13,7 @@ use soc2_catalog::Catalog;
 use soc2_feed::{Parts, SystemClock};
 use tokio_util::sync::CancellationToken;
 
+use crate::baseline::{BaselineReconciler, Baselines};
 use crate::context::{Context, Stores};
 use crate::control::Prepared;
 use crate::feeds::Feeds;
@@ -67,6 +68,7 @@ struct Controllers {
     exceptions: Prepared<ExceptionReconciler>,
     attestations: Prepared<AttestationReconciler>,
     catalogs: Prepared<CatalogReconciler>,
+    baselines: Prepared<BaselineReconciler>,
 }
 
 impl Controllers {
@@ -78,6 +80,7 @@ impl Controllers {
             exceptions: Prepared::new(client.clone()),
             attestations: Prepared::new(client.clone()),
             catalogs: Prepared::new(client.clone()),
+            baselines: Prepared::new(client.clone()),
         }
     }
 
@@ -89,6 +92,7 @@ impl Controllers {
             exceptions: self.exceptions.store(),
             attestations: self.attestations.store(),
             catalogs: self.catalogs.store(),
+            baselines: self.baselines.store(),
         }
     }
 
@@ -104,7 +108,8 @@ impl Controllers {
         let attestations =
             self.attestations.run(AttestationReconciler, context(), triggers::attestations(&context()), cancel());
         let catalogs = self.catalogs.run(CatalogReconciler, context(), stream::pending(), cancel());
-        tokio::join!(organizations, profiles, sets, exceptions, attestations, catalogs);
+        let baselines = self.baselines.run(BaselineReconciler, context(), stream::pending(), cancel());
+        tokio::join!(organizations, profiles, sets, exceptions, attestations, catalogs, baselines);
     }
 }
 
@@ -176,6 +181,7 @@ async fn connect(
         client,
         namespace: settings.namespace.clone(),
         catalogs: Catalogs::new(catalog),
+        baselines: Baselines::default(),
         attestations: AttestationStandings::default(),
         nudges: Nudges::default(),
         aws,

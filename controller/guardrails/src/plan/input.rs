@@ -9,6 +9,7 @@ use soc2_posture::organization::Organization;
 use super::refusal::Refusal;
 use crate::cover::Selection;
 use crate::inventory::{Policy, PolicyInventory};
+use crate::library::{Exemptions, Parameters};
 
 /// Tag with the owner id.
 pub const OWNER_TAG: &str = "soc2-operator.dev/owner-id";
@@ -90,6 +91,10 @@ pub struct SetInput {
     pub max_direct: u32,
     /// Names of baselines.
     pub baselines: Vec<String>,
+    /// Parameters of baselines, by name of baseline.
+    pub parameters: BTreeMap<String, Parameters>,
+    /// ARN patterns of principals that its baselines do not restrict.
+    pub exempt_principals: Vec<String>,
     /// Why it cannot be planned, if that is already known.
     pub error: Option<Refusal>,
 }
@@ -116,6 +121,8 @@ pub struct PlanInput<'a> {
     pub library: &'a [Guardrail],
     /// All guardrail sets of the organization.
     pub sets: &'a [SetInput],
+    /// Principals that no guardrail restricts: the organization's for emergencies, and the operator's own.
+    pub exempt: &'a Exemptions,
     /// AWS's quotas.
     pub limits: Limits,
     /// Slots to leave free on every target, besides one for replacing a policy.

@@ -2,11 +2,15 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "helpers of tests")]
 
+mod baselines;
 mod covers;
 mod decision_properties;
 mod decisions;
 mod documents;
+mod exemptions;
+mod library;
 mod model;
+mod parameters;
 mod plan_properties;
 mod plans;
 mod protections;
