@@ -80,6 +80,26 @@ fn every_sample_is_valid_and_read_in_full() {
     }
 }
 
+/// Guardrails of the built-in library are written in the shape of the kind, and as good as anybody's.
+#[test]
+fn the_built_in_library_has_the_shape_of_the_kind() {
+    let files = support::files(&support::folder("controller/catalog/data/2026.11/guardrails"), "yaml");
+    let mut names: Vec<String> = Vec::new();
+    for path in &files {
+        let spec = support::documents(&std::fs::read_to_string(path).unwrap()).remove(0);
+        let name = path.file_stem().unwrap().to_str().unwrap().to_owned();
+        let document = serde_json::json!({
+            "apiVersion": "soc2-operator.dev/v1alpha1", "kind": "ScpBaseline", "metadata": {"name": name}, "spec": spec,
+        });
+        assert_eq!(support::errors(&document, None), "", "{}", path.display());
+        assert!(is_within(&document["spec"], &read_again(&document)["spec"]), "{}", path.display());
+        names.push(name);
+    }
+    let mut known: Vec<&str> = soc2_crds::GUARDRAILS.to_vec();
+    known.sort_unstable();
+    assert_eq!(names, known);
+}
+
 #[test]
 fn defaults_of_the_types_and_of_the_schemas_are_the_same() {
     for (kind, smallest) in [
