@@ -85,7 +85,7 @@ fn unknown(field: &str, baseline: &BaselineRef, manifests: &Manifests, library: 
     }
     let names = library.iter().map(|guardrail| guardrail.name.as_str());
     let advice = library::meant(wanted, names).map_or_else(
-        || "name one of the library (soc2ctl catalog list guardrails), or add an ScpBaseline".to_owned(),
+        || "name one of the library, or add the ScpBaseline".to_owned(),
         |meant| format!("did you mean {meant}?"),
     );
     Some(format!(
