@@ -148,9 +148,8 @@ fn one_bad_object_stops_no_other_but_is_told() {
     assert!(good["items"].as_array().unwrap().iter().all(|item| items.contains(item)), "the others are as without it");
 }
 
-#[test]
-fn guardrails_and_their_parameters_are_checked_as_the_operator_does() {
-    let yaml = r#"
+/// Guardrails with mistakes, and one without.
+const GUARDRAILS: &str = r#"
 apiVersion: soc2-operator.dev/v1alpha1
 kind: AwsOrganization
 metadata: {name: acme}
@@ -196,8 +195,11 @@ spec:
   - {name: protect-kms, parameters: {minimumWindowDays: 5}}
   - {name: protect-cloudtrail, parameters: {administrators: []}}
 "#;
+
+#[test]
+fn guardrails_and_their_parameters_are_checked_as_the_operator_does() {
     let folder = tempfile::tempdir().unwrap();
-    fs::write(folder.path().join("all.yaml"), yaml).unwrap();
+    fs::write(folder.path().join("all.yaml"), GUARDRAILS).unwrap();
     let run = soc2ctl_in(folder.path(), &["validate", "-f", "all.yaml"], "");
     assert_eq!(run.code, 2, "{}", run.errors);
     for expected in [

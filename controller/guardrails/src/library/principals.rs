@@ -7,7 +7,7 @@ use soc2_crds::{AwsOrganizationSpec, GuardrailSetSpec};
 use super::parameters::Parameters;
 use crate::inventory::PolicyInventory;
 
-/// Control Tower sets accounts up and mends them with these; both names are fixed by it and by CloudFormation StackSets.
+/// Control Tower sets accounts up and mends them with these; both names are fixed, by it and by stack sets of AWS.
 const CONTROL_TOWER: [&str; 2] = ["arn:*:iam::*:role/AWSControlTowerExecution", "arn:*:iam::*:role/stacksets-exec-*"];
 /// Landing Zone Accelerator works in every account with these.
 const ACCELERATOR: [&str; 2] = ["arn:*:iam::*:role/AWSAccelerator-*", "arn:*:iam::*:role/AWSControlTowerExecution"];

@@ -30,12 +30,11 @@ fn good() -> Value {
 /// What is wrong, with one value changed; one line for each.
 fn wrong(pointer: &str, value: Value) -> String {
     let mut spec = good();
-    match spec.pointer_mut(pointer) {
-        Some(at) => *at = value,
-        None => {
-            let (parent, key) = pointer.rsplit_once('/').unwrap();
-            spec.pointer_mut(parent).unwrap()[key] = value;
-        }
+    if let Some(at) = spec.pointer_mut(pointer) {
+        *at = value;
+    } else {
+        let (parent, key) = pointer.rsplit_once('/').unwrap();
+        spec.pointer_mut(parent).unwrap()[key] = value;
     }
     let spec = serde_json::from_value(spec).unwrap();
     let problems = read_baseline(Catalog::builtin().unwrap(), "deny-public-snapshot", &spec).unwrap_err();

@@ -79,9 +79,10 @@ fn examples_are_surely_decided_as_they_say() {
             for call in calls {
                 for caller in callers(call) {
                     for decision in example(guardrail, &compiled.document, caller, call) {
-                        let right = match denied {
-                            true => matches!(decision, Decision::ExplicitDeny { .. }),
-                            false => decision == Decision::Allowed,
+                        let right = if denied {
+                            matches!(decision, Decision::ExplicitDeny { .. })
+                        } else {
+                            decision == Decision::Allowed
                         };
                         assert!(right, "{}: {call:?} by {caller}: {decision:?}", guardrail.name);
                     }
