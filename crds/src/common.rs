@@ -21,7 +21,29 @@ pub const STANDARDS: [&str; 10] = [
 ];
 
 /// Guardrails of the library.
-pub const GUARDRAILS: [&str; 1] = ["deny-leave-org"];
+pub const GUARDRAILS: [&str; 21] = [
+    "deny-leave-org",
+    "protect-cloudtrail",
+    "protect-config",
+    "require-encryption",
+    "restrict-regions",
+    "deny-root",
+    "deny-long-lived-credentials",
+    "protect-password-policy",
+    "protect-guardduty",
+    "protect-securityhub",
+    "protect-macie",
+    "protect-access-analyzer",
+    "protect-cloudwatch-alarms",
+    "protect-flow-logs",
+    "protect-log-groups",
+    "protect-kms",
+    "protect-backups",
+    "protect-public-access-blocks",
+    "limit-external-sharing",
+    "protect-operator-roles",
+    "protect-exempt-principals",
+];
 
 /// How often something has to be done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]

@@ -1,5 +1,7 @@
 //! `GuardrailSet`: which guardrails are enforced, where and how.
 
+use std::collections::BTreeMap;
+
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
@@ -7,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::common::{ObjectRef, Targets};
 use crate::schema;
+use crate::scp_baseline::AnyValue;
 
 /// Which guardrails are enforced, where and how.
 #[derive(CustomResource, KubeSchema, Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -71,13 +74,18 @@ pub struct GuardrailSetSpec {
     #[serde(default = "default_max_direct_attachments")]
     #[schemars(range(max = 1000))]
     pub max_direct_attachments: u32,
-    /// Guardrails of the library, at least one.
+    /// Guardrails of the library, or of `ScpBaseline` objects, at least one.
     #[schemars(length(min = 1, max = 64))]
     #[x_kube(validation = (
         "self.all(one, self.exists_one(other, other.name == one.name))",
         "must not name a guardrail twice"
     ))]
     pub baselines: Vec<BaselineRef>,
+    /// ARN patterns of roles and users that no guardrail of this set restricts, beside those that the organization exempts. Whoever
+    /// can create or change such a role is exempt too: `protect-exempt-principals` comes with them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "schema::principal_patterns")]
+    pub exempt_principals: Option<Vec<String>>,
     /// What is done about differences. Default: Observe.
     #[serde(default)]
     pub mode: GuardrailMode,
@@ -171,13 +179,18 @@ pub enum DeletionPolicy {
     Remove,
 }
 
-/// A guardrail of the library.
+/// A guardrail, and what it is told.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct BaselineRef {
-    /// Name of the guardrail, such as `deny-leave-org`.
-    #[schemars(schema_with = "schema::guardrail")]
+    /// Name of a guardrail of the library, such as `deny-leave-org`, or of an `ScpBaseline`.
+    #[schemars(schema_with = "schema::baseline_name")]
     pub name: String,
+    /// Parameters by name, each a value or a list of values, such as `{allowedRegions: [eu-west-1, us-east-1]}`. The guardrail says
+    /// which there are; those without a default have to be given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "crate::scp_baseline::parameter_values")]
+    pub parameters: Option<BTreeMap<String, AnyValue>>,
 }
 
 /// What is done with a set.

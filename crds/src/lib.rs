@@ -16,6 +16,7 @@ mod guardrail_approval;
 mod guardrail_set;
 mod manifest;
 mod schema;
+mod scp_baseline;
 
 pub use account_posture::*;
 pub use aws_organization::*;
@@ -27,6 +28,7 @@ pub use control_catalog::*;
 pub use guardrail_approval::*;
 pub use guardrail_set::*;
 pub use manifest::{crds, manifest};
+pub use scp_baseline::*;
 
 /// API group of every kind, and prefix of our labels, annotations and AWS tags.
 pub const GROUP: &str = "soc2-operator.dev";

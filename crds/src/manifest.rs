@@ -6,7 +6,7 @@ use serde_yaml::Value;
 
 use crate::{
     AccountPosture, AwsOrganization, ComplianceException, ComplianceProfile, ControlAttestation, ControlCatalog,
-    GuardrailApproval, GuardrailSet,
+    GuardrailApproval, GuardrailSet, ScpBaseline,
 };
 
 /// First line of each generated file.
@@ -24,6 +24,7 @@ pub fn crds() -> Vec<CustomResourceDefinition> {
         ControlCatalog::crd(),
         GuardrailApproval::crd(),
         GuardrailSet::crd(),
+        ScpBaseline::crd(),
     ]
 }
 

@@ -9,7 +9,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use soc2_crds::{
     AccountPosture, AwsOrganization, ComplianceException, ComplianceProfile, ControlAttestation, ControlCatalog,
-    GuardrailApproval, GuardrailSet,
+    GuardrailApproval, GuardrailSet, ScpBaseline,
 };
 
 /// Documents with the name of the file that they are in.
@@ -46,6 +46,7 @@ fn read_again(document: &Value) -> Value {
         "ControlCatalog" => round_trip::<ControlCatalog>(document),
         "GuardrailApproval" => round_trip::<GuardrailApproval>(document),
         "GuardrailSet" => round_trip::<GuardrailSet>(document),
+        "ScpBaseline" => round_trip::<ScpBaseline>(document),
         "AccountPosture" => round_trip::<AccountPosture>(document),
         other => panic!("kind {other}"),
     }
@@ -78,6 +79,26 @@ fn every_sample_is_valid_and_read_in_full() {
         assert!(is_within(&document, &read), "{file}: something is lost\n{document:#}\n{read:#}");
         assert_eq!(support::errors(&read, None), "", "{file}: what the operator writes is valid too");
     }
+}
+
+/// Guardrails of the built-in library are written in the shape of the kind, and as good as anybody's.
+#[test]
+fn the_built_in_library_has_the_shape_of_the_kind() {
+    let files = support::files(&support::folder("controller/catalog/data/2026.11/guardrails"), "yaml");
+    let mut names: Vec<String> = Vec::new();
+    for path in &files {
+        let spec = support::documents(&std::fs::read_to_string(path).unwrap()).remove(0);
+        let name = path.file_stem().unwrap().to_str().unwrap().to_owned();
+        let document = serde_json::json!({
+            "apiVersion": "soc2-operator.dev/v1alpha1", "kind": "ScpBaseline", "metadata": {"name": name}, "spec": spec,
+        });
+        assert_eq!(support::errors(&document, None), "", "{}", path.display());
+        assert!(is_within(&document["spec"], &read_again(&document)["spec"]), "{}", path.display());
+        names.push(name);
+    }
+    let mut known: Vec<&str> = soc2_crds::GUARDRAILS.to_vec();
+    known.sort_unstable();
+    assert_eq!(names, known);
 }
 
 #[test]

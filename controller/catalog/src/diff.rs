@@ -2,6 +2,8 @@
 
 use std::collections::HashMap;
 
+use serde::Serialize;
+
 use crate::ids::normalize_control_id;
 use crate::matcher::Matcher;
 use crate::{Activity, Catalog, Control, Criterion, Effort, Guardrail, Mapping, OtherCheck, Schedule};
@@ -214,21 +216,41 @@ fn activity(catalog: &Catalog, one: &Activity) -> Described {
 }
 
 fn guardrail(catalog: &Catalog, one: &Guardrail) -> Described {
-    let Guardrail { name, title, criteria, controls, document, no_exemption, denied, allowed } = one;
-    let calls =
-        |calls: &[crate::ExampleCall]| joined(calls.iter().map(|call| format!("{} {}", call.action, call.resource)));
+    let Guardrail {
+        name,
+        title,
+        criteria,
+        controls,
+        parameters,
+        statements,
+        no_exemption,
+        caveats,
+        source,
+        example_parameters,
+        denied,
+        allowed,
+    } = one;
     described(
         name.clone(),
         vec![
             ("title", title.clone()),
             ("criteria", joined(criteria.iter().map(|at| &catalog.criteria[*at].id))),
             ("controls", joined(controls.iter().map(|ix| &catalog.get(*ix).id))),
-            ("document", document.clone()),
+            ("parameters", written(parameters)),
+            ("statements", written(statements)),
             ("noExemption", no_exemption.clone().unwrap_or_default()),
-            ("denied", calls(denied)),
-            ("allowed", calls(allowed)),
+            ("caveats", caveats.join(" ")),
+            ("source", source.clone().unwrap_or_default()),
+            ("exampleParameters", written(example_parameters)),
+            ("denied", written(denied)),
+            ("allowed", written(allowed)),
         ],
     )
+}
+
+/// As JSON.
+fn written(value: &impl Serialize) -> String {
+    serde_json::to_string(value).unwrap_or_default()
 }
 
 fn joined(parts: impl Iterator<Item = impl ToString>) -> String {

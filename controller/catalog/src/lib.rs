@@ -37,7 +37,7 @@ pub use diff::{CatalogDiff, Change, Changed};
 pub use effort::{Cost, Downtime, Effort};
 pub use error::{CatalogError, CatalogProblem, UnknownVersion};
 pub use facts::{ActivityFacts, ControlFacts, CriterionFacts};
-pub use guardrail::{ExampleCall, Guardrail};
+pub use guardrail::{EXEMPT_ROLES, EXEMPT_USERS, ExampleCall, Guardrail, references};
 pub use ids::{glob_match, normalize_control_id};
 pub use mapping::{Confidence, Mapping, OtherCheck, Source, Tier};
 pub use matcher::Matcher;

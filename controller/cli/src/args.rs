@@ -90,15 +90,12 @@ Exit codes: 0 nothing is worse, 1 something is worse, 2 wrong usage or data that
     /// YAML from what AWS has today.
     #[command(subcommand)]
     Import(ImportCommand),
-    /// Service control policies: what they decide, and why.
+    /// Service control policies: what they decide and why, what is wrong with them, how to make them fewer.
     #[command(subcommand)]
     Scp(ScpCommand),
     /// What service control policies would have denied of the calls that CloudTrail recorded.
     #[command(after_help = ImpactArgs::HELP)]
     Impact(ImpactArgs),
-    /// Tools for service control policies.
-    #[command(subcommand)]
-    Scp(ScpCommand),
     /// Print the completions of a shell.
     #[command(after_help = "Examples:
   soc2ctl completions bash > /etc/bash_completion.d/soc2ctl

@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use kube::ResourceExt;
 use soc2_catalog::{Catalog, standards};
 use soc2_crds::{AccountPosture, AwsOrganization, ComplianceProfile, ComplianceProfileStatus, TargetEntry};
+use soc2_guardrails::library::accepted;
 use soc2_guardrails::protection;
 use soc2_posture::assess::Owners;
 use soc2_posture::interest::Interests;
@@ -172,7 +173,7 @@ pub fn run(scope: &Scope<'_>, snapshot: &Snapshot, catalog: &Arc<Catalog>, now: 
         let catalog = owners::catalog_of(profile, scope.manifests, catalog);
         let catalog =
             &catalog.with_context(|| format!("{}: ComplianceProfile {}", found.origin, profile.name_any()))?;
-        let protection = protections(profile, catalog, snapshot);
+        let protection = protections(profile, catalog, scope, snapshot);
         let desired = Desired {
             profile: &profile.spec,
             catalog,
@@ -204,12 +205,23 @@ fn asks_for_units(profile: &ComplianceProfile) -> bool {
 fn protections(
     profile: &ComplianceProfile,
     catalog: &Catalog,
+    scope: &Scope<'_>,
     snapshot: &Snapshot,
 ) -> BTreeMap<String, ProtectionByAccount> {
     let Some(organization) = &snapshot.world.organization else { return BTreeMap::new() };
+    let inventory = snapshot.inventory.as_ref();
+    let named = scope.organization.name_any();
+    let sets = || {
+        let sets = scope.manifests.sets.iter().map(|found| &found.object.spec);
+        sets.filter(|set| set.organization_ref.name == named)
+    };
     let required = profile.spec.guardrails.required.iter().filter_map(|name| catalog.guardrail(name));
     required
-        .map(|guardrail| (guardrail.name.clone(), protection(guardrail, organization, snapshot.inventory.as_ref())))
+        .map(|guardrail| {
+            let (exempt, settings) = accepted(&guardrail.name, &scope.organization.spec, inventory, sets());
+            let answers = protection(guardrail, organization, inventory, &exempt, &settings);
+            (guardrail.name.clone(), answers)
+        })
         .collect()
 }
 

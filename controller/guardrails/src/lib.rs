@@ -5,6 +5,7 @@
 //! - [`mod@explain`]: why each statement applies to a request, or does not.
 //! - [`mod@levels`]: the policies that hold for an account, from the root down.
 //! - [`mod@lint`]: what is wrong with a policy document.
+//! - [`mod@library`]: guardrails with parameters and exemptions, compiled to documents.
 //! - [`mod@protection`]: whether a guardrail is in force, by whosever policy.
 //! - [`mod@cover`]: where to attach so that exactly the wanted accounts are affected.
 //! - [`mod@pack`]: as few policies and characters as can be, without changing a decision.
@@ -22,6 +23,7 @@ pub mod gate;
 pub mod inventory;
 mod json;
 pub mod levels;
+pub mod library;
 pub mod lint;
 pub mod pack;
 mod pattern;
@@ -41,6 +43,7 @@ pub use explain::{Part, Reason, explain};
 pub use gate::{Approval, Clearance, GateInput, MaxAffected, Waiting, WaitingKind, gate};
 pub use inventory::{Policy, PolicyInventory};
 pub use levels::{Effective, ReadPolicies};
+pub use library::{Exemptions, Parameters};
 pub use pack::{PackInput, Packing, minify, pack};
 pub use plan::{
     Access, BaselinePlan, Call, Counts, Drift, Guarded, Limits, Mode, Owner, Plan, PlanInput, PolicyBody, PolicyRef,

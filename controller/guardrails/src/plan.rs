@@ -149,6 +149,7 @@ impl SetPlan {
 pub fn plan(input: &PlanInput<'_>) -> Plan {
     let mut drafts: Vec<Draft<'_>> = input.sets.iter().map(|set| Draft::new(set, input)).collect();
     drafts.sort_by_key(|draft| (draft.set.mode != Mode::Enforce, draft.set.name.as_str()));
+    draft::complete(&mut drafts, input);
     let library: Vec<&str> = input.library.iter().map(|guardrail| guardrail.name.as_str()).collect();
     let ownership = Ownership::new(input.inventory, input.owner, &library);
     let wanted = draft::wanted(&drafts);

@@ -13,6 +13,7 @@ use soc2_catalog::Catalog;
 use soc2_feed::{Parts, SystemClock};
 use tokio_util::sync::CancellationToken;
 
+use crate::baseline::{BaselineReconciler, Baselines};
 use crate::context::{Context, Stores};
 use crate::control::Prepared;
 use crate::feeds::Feeds;
@@ -68,6 +69,7 @@ struct Controllers {
     exceptions: Prepared<ExceptionReconciler>,
     attestations: Prepared<AttestationReconciler>,
     catalogs: Prepared<CatalogReconciler>,
+    baselines: Prepared<BaselineReconciler>,
 }
 
 impl Controllers {
@@ -80,6 +82,7 @@ impl Controllers {
             exceptions: Prepared::new(client.clone()),
             attestations: Prepared::new(client.clone()),
             catalogs: Prepared::new(client.clone()),
+            baselines: Prepared::new(client.clone()),
         }
     }
 
@@ -92,6 +95,7 @@ impl Controllers {
             exceptions: self.exceptions.store(),
             attestations: self.attestations.store(),
             catalogs: self.catalogs.store(),
+            baselines: self.baselines.store(),
         }
     }
 
@@ -108,7 +112,8 @@ impl Controllers {
         let attestations =
             self.attestations.run(AttestationReconciler, context(), triggers::attestations(&context()), cancel());
         let catalogs = self.catalogs.run(CatalogReconciler, context(), stream::pending(), cancel());
-        tokio::join!(organizations, profiles, sets, approvals, exceptions, attestations, catalogs);
+        let baselines = self.baselines.run(BaselineReconciler, context(), stream::pending(), cancel());
+        tokio::join!(organizations, profiles, sets, approvals, exceptions, attestations, catalogs, baselines);
     }
 }
 
@@ -180,6 +185,7 @@ async fn connect(
         client,
         namespace: settings.namespace.clone(),
         catalogs: Catalogs::new(catalog),
+        baselines: Baselines::default(),
         attestations: AttestationStandings::default(),
         nudges: Nudges::default(),
         aws,

@@ -11,9 +11,10 @@ use soc2_aws::Aws;
 use soc2_catalog::Catalog;
 use soc2_crds::{
     AwsOrganization, ComplianceException, ComplianceProfile, ControlAttestation, ControlCatalog, GuardrailApproval,
-    GuardrailSet,
+    GuardrailSet, ScpBaseline,
 };
 
+use crate::baseline::{Baselines, Library};
 use crate::feeds::Feeds;
 use crate::kubernetes::events::Events;
 use crate::lease::LeaseHolder;
@@ -31,6 +32,8 @@ pub struct Context {
     pub namespace: String,
     /// The catalogues.
     pub catalogs: Catalogs,
+    /// The guardrails of `ScpBaseline` objects.
+    pub baselines: Baselines,
     /// How attestations stand.
     pub attestations: AttestationStandings,
     /// What has to be looked at again.
@@ -74,6 +77,12 @@ impl Context {
     /// When there is no such catalogue, or something is wrong with it.
     pub fn catalog_of(&self, profile: &ComplianceProfile) -> Result<Arc<Catalog>, CatalogTrouble> {
         self.catalogs.of_profile(profile, |name| self.stores.catalogs.get(&ObjectRef::new(name)))
+    }
+
+    /// The guardrails that sets can name: the built-in ones and those of valid objects.
+    #[must_use]
+    pub fn library(&self) -> Library {
+        self.baselines.library(self.catalogs.builtin(), &self.stores.baselines.state())
     }
 
     /// Has all postures of a profile compared with what stands, and the profile looked at. Gives whether there is such a
@@ -136,12 +145,14 @@ pub struct Stores {
     pub attestations: Store<DeserializeGuard<ControlAttestation>>,
     /// Catalogues.
     pub catalogs: Store<DeserializeGuard<ControlCatalog>>,
+    /// Guardrails beyond the built-in library.
+    pub baselines: Store<DeserializeGuard<ScpBaseline>>,
 }
 
 impl Stores {
     /// Waits until every store has what there is.
     pub async fn ready(&self) {
-        let Self { organizations, profiles, sets, approvals, exceptions, attestations, catalogs } = self;
+        let Self { organizations, profiles, sets, approvals, exceptions, attestations, catalogs, baselines } = self;
         // One that is never filled ends with the process.
         let _ = tokio::join!(
             organizations.wait_until_ready(),
@@ -150,7 +161,8 @@ impl Stores {
             approvals.wait_until_ready(),
             exceptions.wait_until_ready(),
             attestations.wait_until_ready(),
-            catalogs.wait_until_ready()
+            catalogs.wait_until_ready(),
+            baselines.wait_until_ready()
         );
     }
 
@@ -198,6 +210,15 @@ impl Stores {
             guard.0.as_ref().is_ok_and(|profile| profile.spec.organization_ref.name == organization)
         };
         self.profiles.state().into_iter().filter(of_organization).collect()
+    }
+
+    /// Organizations with a set that names a guardrail.
+    #[must_use]
+    pub fn organizations_with(&self, guardrail: &str) -> BTreeSet<String> {
+        let sets = self.sets.state();
+        let sets = sets.iter().filter_map(|guard| guard.0.as_ref().ok());
+        let with_it = sets.filter(|set| set.spec.baselines.iter().any(|baseline| baseline.name == guardrail));
+        with_it.map(|set| set.spec.organization_ref.name.clone()).collect()
     }
 
     /// Approvals for a guardrail set, in order of name.

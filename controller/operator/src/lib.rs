@@ -5,6 +5,7 @@
 
 pub mod app;
 mod assessed;
+pub mod baseline;
 pub mod context;
 pub mod control;
 pub mod error;

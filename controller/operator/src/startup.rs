@@ -19,7 +19,7 @@ use crate::lease::{Leadership, LeaseHolder};
 
 /// Waits until the API server serves our kinds.
 pub async fn wait_for_crds(client: &Client, readiness: &Readiness) {
-    const KINDS: [&str; 8] = [
+    const KINDS: [&str; 9] = [
         "awsorganizations",
         "complianceprofiles",
         "guardrailsets",
@@ -28,6 +28,7 @@ pub async fn wait_for_crds(client: &Client, readiness: &Readiness) {
         "complianceexceptions",
         "controlattestations",
         "controlcatalogs",
+        "scpbaselines",
     ];
     loop {
         let missing = match client.list_api_group_resources("soc2-operator.dev/v1alpha1").await {

@@ -10,8 +10,9 @@ use kube::core::DeserializeGuard;
 use kube::runtime::reflector::{ObjectRef, Store};
 use kube::runtime::{WatchStreamExt, watcher};
 use kube::{Api, Resource, ResourceExt};
-use soc2_crds::{AccountPosture, ComplianceException, ControlAttestation};
+use soc2_crds::{AccountPosture, ComplianceException, ControlAttestation, ScpBaseline};
 
+use crate::baseline;
 use crate::context::{Context, Stores};
 use crate::http::Readiness;
 use crate::lease::{Leadership, LeaseHolder};
@@ -79,7 +80,7 @@ pub async fn housekeeping(context: &Context, readiness: &Readiness) {
 
 /// Tells profiles of what owners deleted. A watch that was interrupted tells nobody, so the stores are asked.
 fn tell_of_the_gone(context: &Context) {
-    let Stores { exceptions, attestations, catalogs, .. } = &context.stores;
+    let Stores { exceptions, attestations, catalogs, baselines, .. } = &context.stores;
     let exists = |namespace: &str, name: &str| exceptions.get(&ObjectRef::new(name).within(namespace)).is_some();
     for Gone { namespace, name, organization } in context.nudges.gone::<ComplianceException>(exists) {
         context.forget::<ComplianceException>(Some(&namespace), &name);
@@ -92,6 +93,10 @@ fn tell_of_the_gone(context: &Context) {
     }
     for name in context.catalogs.retain(&names(catalogs)) {
         context.nudges.send(Nudge::ProfilesWith(name));
+    }
+    for name in context.baselines.retain(&names(baselines)) {
+        context.forget::<ScpBaseline>(None, &name);
+        baseline::tell(context, &name);
     }
 }
 

@@ -319,6 +319,10 @@ pub struct Unassigned {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct OrganizationGuardrails {
+    /// ARN patterns of the roles and users for emergencies: no guardrail restricts them, unless it says why it has no exemption.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "schema::principal_patterns")]
+    pub break_glass_principals: Option<Vec<String>>,
     /// Policy slots of each target that the operator leaves free for others. Default: 0.
     #[serde(default)]
     #[schemars(range(max = 99))]
@@ -335,7 +339,12 @@ pub struct OrganizationGuardrails {
 
 impl Default for OrganizationGuardrails {
     fn default() -> Self {
-        Self { reserved_slots: 0, hold_writes: false, propagation_delay: default_propagation_delay() }
+        Self {
+            break_glass_principals: None,
+            reserved_slots: 0,
+            hold_writes: false,
+            propagation_delay: default_propagation_delay(),
+        }
     }
 }
 

@@ -25,13 +25,13 @@ pub(crate) fn text(max: u32, rule: &str, message: &str) -> Schema {
 }
 
 /// A list of 1 to `max` strings. Lists are atomic: whoever applies one says all of it.
-fn list(max: u32, item: &Schema) -> Schema {
+pub(crate) fn list(max: u32, item: &Schema) -> Schema {
     json_schema!({ "type": "array", "minItems": 1, "maxItems": max, "items": item })
 }
 
 /// A list of 1 to `max` different strings. A rule and not a list type `set`, of which a server-side apply says only
 /// "duplicate entries for key".
-fn set(max: u32, item: &Schema, message: &str) -> Schema {
+pub(crate) fn set(max: u32, item: &Schema, message: &str) -> Schema {
     let mut schema = list(max, item);
     schema.insert(
         "x-kubernetes-validations".to_owned(),
@@ -180,14 +180,34 @@ pub(crate) fn standards(_: &mut SchemaGenerator) -> Schema {
     set(16, &json_schema!({ "type": "string", "enum": crate::STANDARDS }), "must not name a standard twice")
 }
 
-/// Name of a guardrail of the library.
-pub(crate) fn guardrail(_: &mut SchemaGenerator) -> Schema {
-    json_schema!({ "type": "string", "enum": crate::GUARDRAILS })
+/// Name of a guardrail: of the library, or of an `ScpBaseline`.
+pub(crate) fn baseline_name(_: &mut SchemaGenerator) -> Schema {
+    text(
+        63,
+        "self.matches('^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$')",
+        "must be the name of a guardrail of the library or of an ScpBaseline, such as deny-leave-org",
+    )
 }
 
 /// Different guardrails of the library, at least one.
-pub(crate) fn guardrails(generator: &mut SchemaGenerator) -> Schema {
-    set(64, &guardrail(generator), "must not name a guardrail twice")
+pub(crate) fn guardrails(_: &mut SchemaGenerator) -> Schema {
+    let guardrail = json_schema!({ "type": "string", "enum": crate::GUARDRAILS });
+    set(64, &guardrail, "must not name a guardrail twice")
+}
+
+/// ARN patterns of IAM roles and users, at least one.
+pub(crate) fn principal_patterns(_: &mut SchemaGenerator) -> Schema {
+    set(
+        32,
+        &text(
+            700,
+            "self.matches('^arn:([*]|aws(-[a-z]+)*):iam::([*]|[0-9]{12}):(role|user)/[A-Za-z0-9+=,.@_/*?-]+$') && \
+             (!self.matches('[*][*?]*$') || self.matches(':(role|user)/[A-Za-z0-9+=,.@_-]+/[^:]*$'))",
+            "must be the ARN of an IAM role or user, in which wildcards may stand, such as arn:aws:iam::*:role/BreakGlass; one \
+             that ends in '*' needs a fixed path, such as arn:aws:iam::*:role/platform/*, or whoever can create a role is exempt",
+        ),
+        "must not name a pattern twice",
+    )
 }
 
 /// A day.

@@ -66,6 +66,9 @@ fn at<'a>(object: &'a Value, path: &str) -> &'a Value {
 }
 
 fn structure(schema: &Value, value: &Value, path: &str, errors: &mut String) {
+    if schema["x-kubernetes-preserve-unknown-fields"] == true && schema["type"].is_null() {
+        return;
+    }
     if let Some(allowed) = schema["enum"].as_array()
         && !allowed.contains(value)
     {

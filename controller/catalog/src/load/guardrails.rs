@@ -1,60 +1,23 @@
-//! The library of guardrails.
+//! The library of guardrails: one file for each, in the shape of a `ScpBaseline`'s spec.
 
-use serde::Deserialize;
+use soc2_crds::ScpBaselineSpec;
 
-use super::{Release, known, known_criterion, list, optional, rows, wrong};
-use crate::{Catalog, CatalogError, ExampleCall, Guardrail};
+use super::{File, Release, wrong};
+use crate::{Catalog, CatalogError, Guardrail};
 
-#[derive(Deserialize)]
-struct GuardrailRow {
-    guardrail: String,
-    title: String,
-    criteria: String,
-    controls: String,
-    document: String,
-    no_exemption: String,
-}
-
-#[derive(Deserialize)]
-struct ExampleRow {
-    guardrail: String,
-    decision: String,
-    action: String,
-    resource: String,
-    what: String,
-}
-
+/// In the order of the release.
 pub(super) fn guardrails(release: &Release, catalog: &Catalog) -> Result<Vec<Guardrail>, CatalogError> {
-    let mut guardrails = Vec::new();
-    for (line, row) in rows::<GuardrailRow>(&release.guardrails)? {
-        guardrails.push(guardrail(catalog, row).map_err(|problem| wrong(&release.guardrails, line, problem))?);
-    }
-    for (line, row) in rows::<ExampleRow>(&release.examples)? {
-        let wrong = |problem: String| wrong(&release.examples, line, problem);
-        let Some(guardrail) = guardrails.iter_mut().find(|guardrail| guardrail.name == row.guardrail) else {
-            return Err(wrong(format!("guardrail {:?} is not known", row.guardrail)));
-        };
-        let calls = match row.decision.as_str() {
-            "Denied" => &mut guardrail.denied,
-            "Allowed" => &mut guardrail.allowed,
-            other => return Err(wrong(format!("decision is Denied or Allowed, not {other:?}"))),
-        };
-        calls.push(ExampleCall { action: row.action, resource: row.resource, what: row.what });
-    }
-    Ok(guardrails)
+    release.guardrails.iter().map(|file| guardrail(file, catalog)).collect()
 }
 
-fn guardrail(catalog: &Catalog, row: GuardrailRow) -> Result<Guardrail, String> {
-    let criteria = list(&row.criteria).map(|id| known_criterion(catalog, id)).collect::<Result<_, _>>()?;
-    let controls = list(&row.controls).map(|id| known(catalog, id)).collect::<Result<_, _>>()?;
-    Ok(Guardrail {
-        name: row.guardrail,
-        title: row.title,
-        criteria,
-        controls,
-        document: row.document,
-        no_exemption: optional(row.no_exemption),
-        denied: Vec::new(),
-        allowed: Vec::new(),
+fn guardrail(file: &File, catalog: &Catalog) -> Result<Guardrail, CatalogError> {
+    let spec: ScpBaselineSpec = serde_yaml::from_str(file.text).map_err(|error| {
+        let line = error.location().map_or(0, |location| u64::try_from(location.line()).unwrap_or_default());
+        wrong(file, line, error.to_string())
+    })?;
+    let name = file.name.strip_suffix(".yaml").unwrap_or(file.name);
+    Guardrail::read(catalog, name, &spec).map_err(|problems| {
+        let words: Vec<String> = problems.iter().map(ToString::to_string).collect();
+        wrong(file, 0, words.join("; "))
     })
 }

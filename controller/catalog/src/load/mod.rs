@@ -26,8 +26,7 @@ pub(crate) struct Release {
     mapping: File,
     weak: File,
     standards: File,
-    guardrails: File,
-    examples: File,
+    guardrails: &'static [File],
 }
 
 /// A data file of the program.
@@ -44,7 +43,7 @@ macro_rules! file {
 }
 
 macro_rules! release {
-    ($version:literal) => {
+    ($version:literal, guardrails: [$($guardrail:literal),+ $(,)?]) => {
         Release {
             version: $version,
             criteria: file!($version, "criteria.csv"),
@@ -55,14 +54,41 @@ macro_rules! release {
             mapping: file!($version, "mapping.csv"),
             weak: file!($version, "weak_mappings.csv"),
             standards: file!($version, "standards.csv"),
-            guardrails: file!($version, "guardrails.csv"),
-            examples: file!($version, "guardrail_examples.csv"),
+            guardrails: &[$(File {
+                name: concat!($guardrail, ".yaml"),
+                text: include_str!(concat!("../../data/", $version, "/guardrails/", $guardrail, ".yaml")),
+            }),+],
         }
     };
 }
 
 /// Every version that the program carries, the newest first. A profile stays on its version while it is here.
-pub(crate) const RELEASES: [Release; 1] = [release!("2026.11")];
+pub(crate) const RELEASES: [Release; 1] = [release!(
+    "2026.11",
+    guardrails: [
+        "deny-leave-org",
+        "protect-cloudtrail",
+        "protect-config",
+        "require-encryption",
+        "restrict-regions",
+        "deny-root",
+        "deny-long-lived-credentials",
+        "protect-password-policy",
+        "protect-guardduty",
+        "protect-securityhub",
+        "protect-macie",
+        "protect-access-analyzer",
+        "protect-cloudwatch-alarms",
+        "protect-flow-logs",
+        "protect-log-groups",
+        "protect-kms",
+        "protect-backups",
+        "protect-public-access-blocks",
+        "limit-external-sharing",
+        "protect-operator-roles",
+        "protect-exempt-principals",
+    ]
+)];
 
 /// Reads the data of a version.
 pub(crate) fn load(release: &Release) -> Result<Catalog, CatalogError> {
@@ -101,21 +127,11 @@ fn index(controls: &[Control]) -> Result<HashMap<String, ControlIx>, String> {
 impl Release {
     /// Over names and contents, each with its length, in a fixed order.
     fn digest(&self) -> String {
-        let Self {
-            version: _,
-            criteria,
-            activities,
-            controls,
-            retired,
-            effort,
-            mapping,
-            weak,
-            standards,
-            guardrails,
-            examples,
-        } = self;
+        let Self { version: _, criteria, activities, controls, retired, effort, mapping, weak, standards, guardrails } =
+            self;
         let mut hash = Sha256::new();
-        for file in [criteria, activities, controls, retired, effort, mapping, weak, standards, guardrails, examples] {
+        let tables = [criteria, activities, controls, retired, effort, mapping, weak, standards];
+        for file in tables.into_iter().chain(*guardrails) {
             for part in [file.name, file.text] {
                 hash.update((part.len() as u64).to_be_bytes());
                 hash.update(part.as_bytes());

@@ -321,26 +321,57 @@ fn the_digest_names_the_content() {
 }
 
 #[test]
-fn guardrails_are_minified_policies_with_examples() {
-    assert_eq!(catalog().guardrails().len(), 1);
+fn guardrails_say_what_they_are_for_and_show_it() {
+    assert_eq!(catalog().guardrails().len(), 21);
     for guardrail in catalog().guardrails() {
-        let policy: serde_json::Value = serde_json::from_str(&guardrail.document).expect("a JSON document");
-        let statements = policy["Statement"].as_array().expect("a list of statements");
-        assert_eq!(policy["Version"], "2012-10-17");
-        for statement in statements {
-            assert_eq!(statement["Effect"], "Deny");
-            assert!(statement.get("Principal").is_none(), "a service control policy names no principal");
-            assert!(statement["Sid"].is_string());
+        let name = &guardrail.name;
+        assert!(!guardrail.criteria.is_empty(), "{name}");
+        assert!(guardrail.source.is_some(), "{name}");
+        assert!(guardrail.denied.len() >= 3 && guardrail.allowed.len() >= 3, "{name}");
+        for call in guardrail.denied.iter().chain(&guardrail.allowed) {
+            assert!(call.what.is_some(), "{name}: {call:?}");
         }
-        assert!(!guardrail.document.contains([' ', '\n']), "every character counts");
-        assert!(guardrail.document.len() < 10_240);
-        assert!(!guardrail.denied.is_empty() && !guardrail.allowed.is_empty());
-        assert!(!guardrail.criteria.is_empty());
-        let exempts = guardrail.document.contains("aws:PrincipalArn");
-        assert!(exempts != guardrail.no_exemption.is_some(), "either it exempts, or it says why not");
+        for statement in &guardrail.statements {
+            assert!(statement.sid.starts_with("Deny"), "{name}: whoever is denied reads it");
+            let used = statement.exempt.iter().flatten().all(|exempt| exempt == "${administrators}");
+            assert!(used, "{name}: whom it exempts is up to the organization and the set");
+        }
     }
     let leave = catalog().guardrail("deny-leave-org").expect("the first guardrail");
     assert_eq!(leave.denied[0].action, "organizations:LeaveOrganization");
     assert_eq!(catalog().get(leave.controls[0]).id, "Account.2");
     assert!(catalog().guardrail("Deny-Leave-Org").is_none());
+}
+
+#[test]
+fn references_are_parameters_and_no_policy_variables() {
+    for (text, expected) in [
+        ("${allowedRegions}", vec!["allowedRegions"]),
+        ("arn:aws:s3:::${a}-${b2}", vec!["a", "b2"]),
+        ("${aws:username} ${*} ${?} ${$} ${} ${open", vec![]),
+        ("${aws:PrincipalTag/team, 'none'}", vec![]),
+    ] {
+        assert_eq!(soc2_catalog::references(text).collect::<Vec<_>>(), expected, "{text}");
+    }
+}
+
+/// The page is for people; what it says of each guardrail comes from the data.
+#[test]
+fn the_page_of_guardrails_says_what_the_data_says() {
+    let page = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/guardrails.md");
+    let page = std::fs::read_to_string(page).expect("docs/guardrails.md");
+    for guardrail in catalog().guardrails() {
+        let heading = format!("### {}\n\n{}. Criteria ", guardrail.name, guardrail.title);
+        let part = page.split_once(&heading).expect(&heading).1.split("### ").next().unwrap_or_default();
+        for parameter in &guardrail.parameters {
+            assert!(part.contains(&format!("- parameter `{}` ({:?}", parameter.name, parameter.r#type)), "{heading}");
+        }
+        for caveat in guardrail.caveats.iter().chain(&guardrail.no_exemption) {
+            assert!(part.contains(caveat.as_str()), "{}: {caveat}", guardrail.name);
+        }
+        for control in &guardrail.controls {
+            assert!(part.contains(&catalog().get(*control).id), "{}", guardrail.name);
+        }
+    }
+    assert_eq!(page.matches("### ").count(), catalog().guardrails().len());
 }

@@ -1,6 +1,7 @@
 //! Manifests: read from files, checked as the API server checks them, and against each other.
 
 mod files;
+mod guardrails;
 mod references;
 mod schema;
 
@@ -14,7 +15,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use soc2_crds::{
     API_VERSION, AwsOrganization, ComplianceException, ComplianceProfile, ControlAttestation, ControlCatalog, GROUP,
-    GuardrailSet,
+    GuardrailSet, ScpBaseline,
 };
 
 pub use files::{Origin, folder_files};
@@ -43,6 +44,8 @@ pub struct Manifests {
     pub attestations: Vec<Loaded<ControlAttestation>>,
     /// `GuardrailSet`s.
     pub sets: Vec<Loaded<GuardrailSet>>,
+    /// `ScpBaseline`s.
+    pub baselines: Vec<Loaded<ScpBaseline>>,
     /// What is wrong with others.
     pub problems: Vec<Problem>,
     /// Documents that are none of ours.
@@ -101,6 +104,7 @@ impl Manifests {
             + self.exceptions.len()
             + self.attestations.len()
             + self.sets.len()
+            + self.baselines.len()
     }
 
     /// Whether there is none.
@@ -186,6 +190,7 @@ impl Loader {
             "ComplianceException" => push(&mut found.exceptions, value, origin),
             "ControlAttestation" => push(&mut found.attestations, value, origin),
             "GuardrailSet" => push(&mut found.sets, value, origin),
+            "ScpBaseline" => push(&mut found.baselines, value, origin),
             // What the operator writes says nothing of what is wanted.
             _ => Ok(()),
         }

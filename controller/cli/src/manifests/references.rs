@@ -12,7 +12,7 @@ use soc2_posture::organization::Organization;
 use soc2_posture::source::Sources;
 use soc2_posture::{Desired, FindingIndex, Memory, World, assess};
 
-use super::{Loaded, Manifests, Problem};
+use super::{Loaded, Manifests, Problem, guardrails};
 use crate::owners;
 
 /// What refers to nothing, or cannot work together. With `elsewhere`, objects that are in no file are taken to be in the
@@ -43,6 +43,7 @@ pub(super) fn check(manifests: &Manifests, elsewhere: bool) -> Vec<Problem> {
     for found in &manifests.profiles {
         add(profile(found, manifests, catalog, elsewhere));
     }
+    problems.extend(guardrails::check(manifests, catalog, elsewhere));
     problems.extend(exceptions(manifests, catalog));
     problems.extend(attestations(manifests, catalog));
     problems
@@ -78,7 +79,7 @@ fn name_of(object: &impl ResourceExt) -> String {
     object.namespace().map_or_else(|| object.name_any(), |namespace| format!("{namespace}/{}", object.name_any()))
 }
 
-fn of<K>(found: &Loaded<K>, kind: &str, name: &str, message: String) -> Problem {
+pub(super) fn of<K>(found: &Loaded<K>, kind: &str, name: &str, message: String) -> Problem {
     Problem { origin: found.origin.clone(), object: Some(format!("{kind} {name}")), message }
 }
 

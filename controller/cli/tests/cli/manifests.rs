@@ -147,3 +147,73 @@ fn one_bad_object_stops_no_other_but_is_told() {
     let good: serde_json::Value = serde_json::from_str(&good.out).unwrap();
     assert!(good["items"].as_array().unwrap().iter().all(|item| items.contains(item)), "the others are as without it");
 }
+
+/// Guardrails with mistakes, and one without.
+const GUARDRAILS: &str = r#"
+apiVersion: soc2-operator.dev/v1alpha1
+kind: AwsOrganization
+metadata: {name: acme}
+spec: {limits: {scpMaxCharacters: 1000}}
+---
+apiVersion: soc2-operator.dev/v1alpha1
+kind: ScpBaseline
+metadata: {name: deny-root}
+spec:
+  title: Deny sharing snapshots
+  criteria: [CC6.1]
+  statements: [{sid: S, actions: ["ec2:ModifySnapshotAttribute"], resources: ["*"]}]
+  examples: {denied: [{action: "ec2:ModifySnapshotAttribute"}], allowed: [{action: "ec2:DescribeSnapshots"}]}
+---
+apiVersion: soc2-operator.dev/v1alpha1
+kind: ScpBaseline
+metadata: {name: contradicting}
+spec:
+  title: Deny sharing snapshots
+  criteria: [CC6.1]
+  statements: [{sid: S, actions: ["ec2:ModifySnapshotAttribute"], resources: ["*"]}]
+  examples: {denied: [{action: "ec2:DeleteSnapshot"}], allowed: [{action: "ec2:DescribeSnapshots"}]}
+---
+apiVersion: soc2-operator.dev/v1alpha1
+kind: ScpBaseline
+metadata: {name: good}
+spec:
+  title: Deny sharing snapshots
+  criteria: [CC6.1]
+  statements: [{sid: S, actions: ["ec2:ModifySnapshotAttribute"], resources: ["*"]}]
+  examples: {denied: [{action: "ec2:ModifySnapshotAttribute"}], allowed: [{action: "ec2:DescribeSnapshots"}]}
+---
+apiVersion: soc2-operator.dev/v1alpha1
+kind: GuardrailSet
+metadata: {name: one}
+spec:
+  organizationRef: {name: acme}
+  baselines:
+  - {name: good}
+  - {name: contradicting}
+  - {name: deny-rout}
+  - {name: restrict-regions, parameters: {allowedRegion: [eu-west-1]}}
+  - {name: protect-kms, parameters: {minimumWindowDays: 5}}
+  - {name: protect-cloudtrail, parameters: {administrators: []}}
+"#;
+
+#[test]
+fn guardrails_and_their_parameters_are_checked_as_the_operator_does() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("all.yaml"), GUARDRAILS).unwrap();
+    let run = soc2ctl_in(folder.path(), &["validate", "-f", "all.yaml"], "");
+    assert_eq!(run.code, 2, "{}", run.errors);
+    for expected in [
+        "ScpBaseline deny-root: metadata.name: deny-root is a guardrail of the built-in library",
+        "ScpBaseline contradicting: spec.examples: it does not deny ec2:DeleteSnapshot, its own example",
+        "GuardrailSet one: spec.baselines[2].name: there is no guardrail \"deny-rout\" in the library and no such ScpBaseline \
+         in these files; did you mean deny-root?",
+        "GuardrailSet one: spec.baselines[3].parameters: baseline restrict-regions, parameter allowedRegion: there is no such \
+         parameter; did you mean allowedRegions?",
+        "parameter allowedRegions: has no default and is not given; it is a list of AWS Regions",
+        "GuardrailSet one: spec.baselines[4].parameters: baseline protect-kms, parameter minimumWindowDays: 5 is not \
+         allowed; it is a whole number from 7 to 30, without quotes",
+    ] {
+        assert!(run.out.contains(expected), "{expected}\n{}", run.out);
+    }
+    assert_eq!(run.out.lines().count(), 6, "{}", run.out);
+}

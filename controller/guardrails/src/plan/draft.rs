@@ -4,11 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use sha2::{Digest, Sha256};
 
-use super::compile::{Compiled, compile};
+use super::compile::{Compiled, compile, exempt};
 use super::input::{PlanInput, SetInput};
 use super::refusal::{Refusal, reason};
 use super::step::Step;
 use crate::cover::{CoverError, Target, TargetId, cover};
+use crate::library::{Exemptions, PROTECT_EXEMPT, Parameters};
 
 /// What a set wants, or why it cannot have it. What is known is there in either case.
 pub(super) struct Draft<'a> {
@@ -16,6 +17,8 @@ pub(super) struct Draft<'a> {
     pub(super) set: &'a SetInput,
     /// Its baselines, by name.
     pub(super) baselines: BTreeMap<&'a str, Compiled<'a>>,
+    /// Whom none of them restricts, unless it says why.
+    exempt: Exemptions,
     /// Where each of them belongs.
     pub(super) targets: Vec<Target>,
     /// Why it cannot have it.
@@ -25,18 +28,26 @@ pub(super) struct Draft<'a> {
 impl<'a> Draft<'a> {
     /// Compiles the baselines and finds the cover, both even when one of them fails: what is known is reported.
     pub(super) fn new(set: &'a SetInput, input: &PlanInput<'a>) -> Self {
-        let mut draft = Self { set, baselines: BTreeMap::new(), targets: Vec::new(), refused: set.error.clone() };
+        let mut draft = Self {
+            set,
+            baselines: BTreeMap::new(),
+            exempt: Exemptions::default(),
+            targets: Vec::new(),
+            refused: set.error.clone(),
+        };
         if set.removing {
             return draft;
         }
         if set.baselines.is_empty() {
             draft.refuse(Refusal::new(reason::NO_BASELINES, "the set names no baseline"));
         }
-        for name in &set.baselines {
-            match compile(name, input) {
-                Ok(compiled) => drop(draft.baselines.insert(name, compiled)),
-                Err(refusal) => draft.refuse(refusal),
-            }
+        match exempt(set, input) {
+            Ok(exempt) => draft.exempt = exempt,
+            Err(refusal) => draft.refuse(refusal),
+        }
+        for name in set.baselines.iter().filter(|name| *name != PROTECT_EXEMPT) {
+            let protected = Exemptions::default();
+            draft.add(name, input, &protected);
         }
         match cover(input.org, &set.selection, set.max_direct) {
             Ok(targets) => draft.targets = targets,
@@ -46,6 +57,21 @@ impl<'a> Draft<'a> {
             draft.refuse(Refusal::new(reason::NO_TARGETS, nothing_selected(input, set)));
         }
         draft
+    }
+
+    /// Compiles a baseline with what the set says of it.
+    fn add(&mut self, name: &'a str, input: &PlanInput<'a>, protected: &Exemptions) {
+        let none = Parameters::new();
+        let parameters = self.set.parameters.get(name).unwrap_or(&none);
+        match compile(name, parameters, (&self.exempt, protected), input) {
+            Ok(compiled) => drop(self.baselines.insert(name, compiled)),
+            Err(refusal) => self.refuse(refusal),
+        }
+    }
+
+    /// Everybody who is exempt from one of its baselines.
+    fn exempted(&self) -> Exemptions {
+        self.baselines.values().fold(Exemptions::default(), |all, compiled| all.and(&compiled.exempt))
     }
 
     /// The first reason stands.
@@ -91,6 +117,40 @@ fn nothing_selected(input: &PlanInput<'_>, set: &SetInput) -> String {
         format!("the targets select only the management account {account}, which no service control policy affects")
     } else {
         "the targets select no account and no organizational unit".to_owned()
+    }
+}
+
+/// What follows for the sets from each other: whoever is exempt anywhere is protected wherever somebody is exempt, and one
+/// baseline says one thing. A suspended set counts, because what it put into AWS stands.
+pub(super) fn complete<'a>(drafts: &mut [Draft<'a>], input: &PlanInput<'a>) {
+    let protected = drafts.iter().fold(Exemptions::default(), |all, draft| all.and(&draft.exempted()));
+    let exempt = drafts.iter().fold(Exemptions::default(), |all, draft| all.and(&draft.exempt));
+    for draft in drafts.iter_mut() {
+        let named = draft.set.baselines.iter().any(|name| name == PROTECT_EXEMPT);
+        if named || !draft.exempted().is_empty() {
+            draft.exempt = exempt.clone();
+            draft.add(PROTECT_EXEMPT, input, &protected.and(&exempt));
+        }
+    }
+    let mut first: BTreeMap<&str, (&str, String)> = BTreeMap::new();
+    for draft in drafts.iter_mut().filter(|draft| draft.refused.is_none()) {
+        let mut conflict = None;
+        for (name, compiled) in &draft.baselines {
+            let says = compiled.document.canonical();
+            let (set, said) = first.entry(name).or_insert_with(|| (draft.set.name.as_str(), says.clone()));
+            if *said != says {
+                conflict = conflict.or(Some((*name, *set)));
+            }
+        }
+        if let Some((name, set)) = conflict {
+            draft.refuse(Refusal::new(
+                reason::BASELINE_CONFLICT,
+                format!(
+                    "baseline {name}: set {set} wants it with other parameters or exempt principals; say the same in both, \
+                     because one policy carries it"
+                ),
+            ));
+        }
     }
 }
 

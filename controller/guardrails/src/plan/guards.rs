@@ -7,6 +7,7 @@ mod principals;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use soc2_catalog::Catalog;
 use soc2_posture::ids::AccountId;
 
 use self::principals::surely_spares;
@@ -59,9 +60,11 @@ pub(super) fn refusal(guarded: &Guarded, compiled: &Compiled<'_>, affected: &BTr
     Some(Refusal::new(reason::LOCK_OUT, format!("baseline {name}: {problem}")))
 }
 
-/// Every statement has to spare every break-glass principal, except where the library says why nobody is exempt.
+/// Every statement has to spare every break-glass principal, except where the built-in library says why nobody is exempt.
 fn break_glass(guarded: &Guarded, compiled: &Compiled<'_>) -> Option<String> {
-    if compiled.guardrail.no_exemption.is_some() {
+    let guardrail = compiled.guardrail;
+    let builtin = Catalog::builtin().is_ok_and(|catalog| catalog.guardrail(&guardrail.name) == Some(guardrail));
+    if builtin && guardrail.no_exemption.is_some() {
         return None;
     }
     let denies = compiled.document.statements().iter().enumerate();

@@ -10,6 +10,7 @@ use super::guards::Guarded;
 use super::refusal::Refusal;
 use crate::cover::Selection;
 use crate::inventory::{Policy, PolicyInventory};
+use crate::library::{Exemptions, Parameters};
 
 /// Tag with the owner id.
 pub const OWNER_TAG: &str = "soc2-operator.dev/owner-id";
@@ -102,6 +103,10 @@ pub struct SetInput {
     pub previous: Vec<String>,
     /// It is being deleted, and takes its policies away: it wants nothing.
     pub removing: bool,
+    /// Parameters of baselines, by name of baseline.
+    pub parameters: BTreeMap<String, Parameters>,
+    /// ARN patterns of principals that its baselines do not restrict.
+    pub exempt_principals: Vec<String>,
     /// Why it cannot be planned, if that is already known.
     pub error: Option<Refusal>,
 }
@@ -128,6 +133,8 @@ pub struct PlanInput<'a> {
     pub library: &'a [Guardrail],
     /// All guardrail sets of the organization.
     pub sets: &'a [SetInput],
+    /// Principals that no guardrail restricts: the organization's for emergencies, and the operator's own.
+    pub exempt: &'a Exemptions,
     /// AWS's quotas.
     pub limits: Limits,
     /// Slots to leave free on every target, besides one for replacing a policy.

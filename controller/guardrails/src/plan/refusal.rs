@@ -35,6 +35,12 @@ pub mod reason {
     pub const NO_BASELINES: &str = "NoBaselines";
     /// The library has no such baseline.
     pub const UNKNOWN_BASELINE: &str = "UnknownBaseline";
+    /// A parameter of a baseline is missing, unknown or not of its type.
+    pub const BAD_PARAMETER: &str = "BadParameter";
+    /// A pattern of exempt principals would exempt whoever can create a role, or nobody.
+    pub const BAD_EXEMPTION: &str = "BadExemption";
+    /// Two sets want one baseline with different parameters or exemptions.
+    pub const BASELINE_CONFLICT: &str = "BaselineConflict";
     /// The document could lock people out, or does not do what the library says.
     pub const LOCK_OUT: &str = "LockOut";
     /// The document has more characters than AWS takes.

@@ -22,7 +22,7 @@ fn well_formed_policies_have_no_finding() {
 #[test]
 fn the_library_has_no_error() {
     for guardrail in Catalog::builtin().unwrap().guardrails() {
-        let found = lint(&guardrail.document, &LintOptions::default());
+        let found = lint(&crate::model::content(guardrail), &LintOptions::default());
         assert!(found.iter().all(|found| found.severity() < Severity::Warning), "{}: {found:?}", guardrail.name);
     }
 }

@@ -1,5 +1,7 @@
 //! Attempts to get past the lock-out guards. Each of them has to be refused, with the statement named.
 
+use serde_json::Value;
+use soc2_crds::BaselineStatement;
 use soc2_guardrails::{Access, Call, Guarded, Mode, Policy, SetInput};
 
 use crate::model::{FULL_ACCESS, World, everything, id, set};
@@ -31,6 +33,26 @@ fn world() -> World {
     world
 }
 
+/// A statement as AWS writes it, as a baseline has it.
+fn statement_of(text: &str) -> BaselineStatement {
+    let aws: Value = serde_json::from_str(text).unwrap();
+    let mut statement = serde_json::Map::new();
+    for (key, value) in aws.as_object().unwrap() {
+        let (key, is_list) = match key.as_str() {
+            "Sid" => ("sid", false),
+            "Effect" => ("effect", false),
+            "Action" => ("actions", true),
+            "NotAction" => ("notActions", true),
+            "Resource" => ("resources", true),
+            "Condition" => ("condition", false),
+            other => panic!("{other}"),
+        };
+        let value = if is_list && value.is_string() { Value::Array(vec![value.clone()]) } else { value.clone() };
+        statement.insert(key.to_owned(), value);
+    }
+    serde_json::from_value(Value::Object(statement)).unwrap()
+}
+
 fn sets(world: &World) -> Vec<SetInput> {
     vec![set("all", Mode::Enforce, everything(&world.org), &[BASELINE])]
 }
@@ -39,7 +61,7 @@ fn sets(world: &World) -> Vec<SetInput> {
 fn refused(statement: &str) -> Option<String> {
     let mut world = world();
     let guardrail = world.library.iter_mut().find(|guardrail| guardrail.name == BASELINE).unwrap();
-    guardrail.document = format!(r#"{{"Version":"2012-10-17","Statement":[{statement}]}}"#);
+    guardrail.statements = vec![statement_of(statement)];
     guardrail.denied.clear();
     guardrail.allowed.clear();
     let plan = world.plan(&sets(&world));
@@ -99,20 +121,31 @@ fn attempts_to_lock_out_are_refused_by_name() {
             r#"{"Sid":"S","Effect":"Deny","Action":"securityhub:Get*","Resource":"*","Condition":{"ArnNotLike":{"aws:PrincipalArn":"arn:aws:iam::*:role/BreakGlass"},"NotIpAddress":{"aws:SourceIp":"10.0.0.0/8"}}}"#,
             "aws:SourceIp",
         ),
-        // A guardrail that allows.
-        (r#"{"Sid":"S","Effect":"Allow","Action":"s3:*","Resource":"*"}"#, "S allows"),
     ] {
         let message = refused(statement).unwrap_or_else(|| panic!("let through: {statement}"));
         assert!(message.contains(named), "{message}\n  does not say {named:?}");
     }
 }
 
+/// Somebody's own guardrail says that nobody is exempt from it: that does not let it past.
+#[test]
+fn a_baseline_of_ones_own_cannot_do_without_exemptions() {
+    let mut world = world();
+    let guardrail = world.library.iter_mut().find(|guardrail| guardrail.name == BASELINE).unwrap();
+    guardrail.no_exemption = Some("because I say so".to_owned());
+    let refusal = world.plan(&sets(&world)).sets[0].refused.clone().unwrap();
+    assert!(refusal.message.contains("break-glass"), "{refusal}");
+    // The library's own, which is looked at by people, may.
+    let leave = [set("all", Mode::Enforce, everything(&world.org), &["deny-leave-org"])];
+    assert_eq!(world.plan(&leave).sets[0].refused, None);
+}
+
 #[test]
 fn the_operators_roles_count_only_where_the_policy_reaches() {
     let mut world = world();
-    let deny = r#"{"Version":"2012-10-17","Statement":[{"Sid":"S","Effect":"Deny","Action":"securityhub:*","Resource":"*","Condition":{"ArnNotLike":{"aws:PrincipalArn":["arn:aws:iam::*:role/BreakGlass","arn:aws:iam::*:role/soc2-member"]}}}]}"#;
+    let deny = r#"{"Sid":"S","Effect":"Deny","Action":"securityhub:*","Resource":"*","Condition":{"ArnNotLike":{"aws:PrincipalArn":["arn:aws:iam::*:role/BreakGlass","arn:aws:iam::*:role/soc2-member"]}}}"#;
     let guardrail = world.library.iter_mut().find(|guardrail| guardrail.name == BASELINE).unwrap();
-    guardrail.document = deny.to_owned();
+    guardrail.statements = vec![statement_of(deny)];
     guardrail.denied.clear();
     let here = |path: &str| set("all", Mode::Enforce, crate::model::units(&world.org, &[path], &[]), &[BASELINE]);
     assert!(world.plan(&[here("Security")]).sets[0].refused.is_some());

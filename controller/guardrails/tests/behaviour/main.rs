@@ -2,11 +2,15 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "helpers of tests")]
 
+mod baselines;
 mod covers;
 mod decision_properties;
 mod decisions;
 mod documents;
+mod exemption_properties;
+mod exemptions;
 mod gates;
+mod library;
 mod lints;
 mod lockouts;
 mod minify;
@@ -15,6 +19,7 @@ mod model;
 mod oracle;
 mod oracle_properties;
 mod packing;
+mod parameters;
 mod plan_properties;
 mod plans;
 mod protections;

@@ -3,9 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use soc2_catalog::{Catalog, ExampleCall, Guardrail};
+use soc2_guardrails::library::compile;
 use soc2_guardrails::{
-    Counts, Guarded, Limits, Mode, Owner, Plan, PlanInput, Policy, PolicyBody, PolicyInventory, PolicyRef, Selection,
-    SetInput, Step, plan,
+    Counts, Document, Exemptions, Guarded, Limits, Mode, Owner, Parameters, Plan, PlanInput, Policy, PolicyBody,
+    PolicyInventory, PolicyRef, Selection, SetInput, Step, plan,
 };
 use soc2_posture::ids::AccountId;
 use soc2_posture::organization::{Account, AccountState, Organization, Unit};
@@ -106,23 +107,39 @@ pub fn deny(actions: &str) -> String {
     format!(r#"{{"Version":"2012-10-17","Statement":[{{"Effect":"Deny","Action":"{actions}","Resource":"*"}}]}}"#)
 }
 
-pub fn guardrail(name: &str, action: &str) -> Guardrail {
-    let call = |action: &str| ExampleCall { action: action.to_owned(), resource: "*".to_owned(), what: String::new() };
+/// A guardrail that denies these actions everywhere, to everybody.
+pub fn denying(name: &str, actions: &[&str]) -> Guardrail {
+    let call = |action: &str| -> ExampleCall { serde_json::from_value(serde_json::json!({"action": action})).unwrap() };
+    let statement = serde_json::json!({"sid": "S", "actions": actions, "resources": ["*"]});
     Guardrail {
         name: name.to_owned(),
         title: format!("Title of {name}"),
         criteria: Vec::new(),
         controls: Vec::new(),
-        document: deny(action),
+        parameters: Vec::new(),
+        statements: vec![serde_json::from_value(statement).unwrap()],
         no_exemption: None,
-        denied: vec![call(action)],
+        caveats: Vec::new(),
+        source: None,
+        example_parameters: BTreeMap::new(),
+        denied: actions.iter().map(|action| call(action)).collect(),
         allowed: vec![call("s3:GetObject")],
     }
 }
 
-/// The built-in library and one more.
+pub fn guardrail(name: &str, action: &str) -> Guardrail {
+    denying(name, &[action])
+}
+
+/// What is written for a guardrail with its defaults when nobody is exempt.
+pub fn content(guardrail: &Guardrail) -> String {
+    let nobody = Exemptions::default();
+    compile(guardrail, &Parameters::new(), &nobody, &nobody).unwrap().content
+}
+
+/// The first guardrail of the built-in library, and one more.
 pub fn library() -> Vec<Guardrail> {
-    let mut library = Catalog::builtin().unwrap().guardrails().to_vec();
+    let mut library = Catalog::builtin().unwrap().guardrails()[..1].to_vec();
     library.push(guardrail("protect-config", "config:StopConfigurationRecorder"));
     library
 }
@@ -138,6 +155,8 @@ pub fn set(name: &str, mode: Mode, selection: Selection, baselines: &[&str]) -> 
         baselines: baselines.iter().map(ToString::to_string).collect(),
         previous: Vec::new(),
         removing: false,
+        parameters: BTreeMap::new(),
+        exempt_principals: Vec::new(),
         error: None,
     }
 }
@@ -153,6 +172,7 @@ pub struct World {
     pub inventory: PolicyInventory,
     pub owner: Owner,
     pub library: Vec<Guardrail>,
+    pub exempt: Exemptions,
     pub limits: Limits,
     pub reserved_slots: u32,
     pub guarded: Guarded,
@@ -171,6 +191,7 @@ impl World {
             },
             org,
             library: library(),
+            exempt: Exemptions::default(),
             limits: Limits { max_characters: 10_240, max_per_target: 10 },
             reserved_slots: 1,
             guarded: Guarded::default(),
@@ -185,6 +206,7 @@ impl World {
             owner: &self.owner,
             library: &self.library,
             sets,
+            exempt: &self.exempt,
             limits: self.limits,
             reserved_slots: self.reserved_slots,
             guarded: &self.guarded,
@@ -247,8 +269,17 @@ impl World {
         assert_eq!(same_name, None, "DuplicatePolicyException");
         assert!(policy.content.chars().count() <= self.limits.max_characters as usize);
         assert!(policy.name.chars().count() <= 128 && policy.description.chars().count() <= 512);
-        let known = self.library.iter().any(|guardrail| guardrail.document == policy.content);
-        assert!(known, "only documents of the library are written");
+        let sids: Vec<&str> = self
+            .library
+            .iter()
+            .flat_map(|guardrail| &guardrail.statements)
+            .map(|statement| statement.sid.as_str())
+            .collect();
+        let document = Document::parse(&policy.content).expect("only documents are written");
+        for statement in document.statements() {
+            let sid = statement.sid.as_deref().unwrap();
+            assert!(sids.contains(&sid), "only statements of the library are written, not {sid}");
+        }
     }
 
     /// Plans and applies, and gives the id of the policy for `deny-leave-org`.

@@ -1,7 +1,7 @@
 use soc2_catalog::Catalog;
 use soc2_guardrails::{Drift, Mode, Owner, Policy};
 
-use crate::model::{World, accounts, add_unit, counts, enforce, everything, id, set, unit, units, words};
+use crate::model::{World, accounts, add_unit, content, counts, enforce, everything, id, set, unit, units, words};
 
 const LEAVE: &str = "deny-leave-org";
 const NAME: &str = "soc2-acme-deny-leave-org-7b981c6c";
@@ -37,8 +37,12 @@ fn creates_and_attaches_what_is_missing() {
     let tags: Vec<String> = world.policy(&id).tags.iter().map(|(key, value)| format!("{key}={value}")).collect();
     let expected = ["baseline=deny-leave-org", "cluster-id=cluster-1", "owner-id=acme"];
     assert_eq!(tags, expected.map(|tag| format!("soc2-operator.dev/{tag}")));
-    let document = &Catalog::builtin().unwrap().guardrail(LEAVE).unwrap().document;
-    assert_eq!(world.policy(&id).content, *document);
+    let document = content(Catalog::builtin().unwrap().guardrail(LEAVE).unwrap());
+    assert_eq!(world.policy(&id).content, document);
+    assert_eq!(
+        document,
+        r#"{"Version":"2012-10-17","Statement":[{"Sid":"DenyLeaveOrganization","Effect":"Deny","Action":"organizations:LeaveOrganization","Resource":"*"}]}"#
+    );
 
     let plan = world.plan(&sets);
     assert!(plan.steps.is_empty() && plan.sets[0].in_sync && plan.sets[0].drift.is_empty());
@@ -250,7 +254,7 @@ fn the_hash_is_of_what_is_wanted() {
     "another rule".clone_into(&mut rules[0].rules);
     assert_ne!(hash(&world, &rules), first);
     let mut other = world.clone();
-    other.library[0].document = other.library[0].document.replace("DenyLeaveOrganization", "Other");
+    other.library[0].statements[0].sid = "Other".to_owned();
     assert_ne!(hash(&other, &sets), first);
     let mut more = sets.clone();
     more[0].baselines.push("protect-config".to_owned());

@@ -1,8 +1,10 @@
-use soc2_catalog::Catalog;
-use soc2_guardrails::{Effective, ReadPolicies, protection};
-use soc2_posture::protection::Protection;
+use soc2_catalog::{Catalog, Guardrail};
+use soc2_guardrails::PolicyInventory;
+use soc2_guardrails::{Effective, Exemptions, ReadPolicies};
+use soc2_posture::organization::Organization;
+use soc2_posture::protection::{Protection, ProtectionByAccount};
 
-use crate::model::{ALLOW_ALL, FULL_ACCESS, MANAGEMENT, World, add_policy, deny, guardrail, id};
+use crate::model::{ALLOW_ALL, FULL_ACCESS, MANAGEMENT, World, add_policy, deny, denying, id};
 
 const LEAVE: &str = "organizations:LeaveOrganization";
 
@@ -10,10 +12,19 @@ fn world() -> World {
     World::new(&["Workloads/Prod 333333333333 444444444444", "Sandbox 555555555555"])
 }
 
+/// The answers when nobody is exempt and no set says anything.
+fn protection(guardrail: &Guardrail, org: &Organization, inventory: Option<&PolicyInventory>) -> ProtectionByAccount {
+    soc2_guardrails::protection(guardrail, org, inventory, &Exemptions::default(), &[])
+}
+
 /// What holds for an account, in words.
 fn answer(world: &World, account: &str) -> String {
     let guardrail = Catalog::builtin().unwrap().guardrail("deny-leave-org").unwrap();
-    match &protection(guardrail, &world.org, Some(&world.inventory))[&id(account)] {
+    in_words(&protection(guardrail, &world.org, Some(&world.inventory))[&id(account)])
+}
+
+pub fn in_words(protection: &Protection) -> String {
+    match protection {
         Protection::Protected { by } => format!("by {}", by.join(" ")),
         Protection::Unprotected => "unprotected".to_owned(),
         Protection::ManagementAccount => "management".to_owned(),
@@ -90,8 +101,7 @@ fn without_service_control_policies_nothing_protects() {
 #[test]
 fn every_example_has_to_be_denied() {
     let mut world = world();
-    let mut two = guardrail("two", "a:One");
-    two.denied.extend(guardrail("x", "a:Two").denied);
+    let mut two = denying("two", &["a:One", "a:Two"]);
     add_policy(&mut world.inventory, "p-1", &deny("a:One"), &["r-ab12"]);
     let account = id("333333333333");
     assert_eq!(protection(&two, &world.org, Some(&world.inventory))[&account], Protection::Unprotected);

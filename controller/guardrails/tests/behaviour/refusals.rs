@@ -1,11 +1,12 @@
 use std::collections::BTreeSet;
 
-use soc2_guardrails::{Mode, Plan, Refusal, Selection, SetInput};
+use serde_json::json;
+use soc2_catalog::Guardrail;
+use soc2_guardrails::{Exemptions, Mode, Plan, Refusal, Selection, SetInput};
 use soc2_posture::organization::AccountState;
 
 use crate::model::{
-    ALLOW_ALL, MANAGEMENT, World, accounts, add_policy, counts, deny, enforce, everything, guardrail, id, set, units,
-    words,
+    MANAGEMENT, World, accounts, add_policy, counts, deny, enforce, everything, guardrail, id, set, units, words,
 };
 
 const LEAVE: &str = "deny-leave-org";
@@ -211,33 +212,43 @@ fn baselines_that_there_are_not() {
 
 #[test]
 fn documents_that_could_lock_people_out() {
-    let statement =
-        |text: &str| format!(r#"{{"Version":"2012-10-17","Statement":[{{"Sid":"S",{text},"Resource":"*"}}]}}"#);
-    for (document, problem) in [
-        (deny("*"), "statement 0 denies every action without a condition"),
-        (deny("*:*"), "statement 0 denies every action without a condition"),
-        (deny("*o*"), "statement 0 denies every action without a condition"),
-        (statement(r#""Effect":"Deny","NotAction":"iam:*""#), "statement S denies every action without a condition"),
-        (ALLOW_ALL.to_owned(), "statement 0 allows; a guardrail only denies"),
-        (statement(r#""Effect":"Deny","Action":"a:One","Principal":"*""#), "statement S has elements whose meaning"),
-        (deny("a:Two"), "it does not deny a:One, its own example"),
-        (statement(r#""Effect":"Deny","Action":["a:One","s3:*"]"#), "it denies s3:GetObject, which it must not"),
-        ("{".to_owned(), "not a policy document"),
+    for (statement, problem) in [
+        (json!({"actions": ["*"]}), "statement S denies every action without a condition"),
+        (json!({"actions": ["*:*"]}), "statement S denies every action without a condition"),
+        (json!({"actions": ["*o*"]}), "statement S denies every action without a condition"),
+        (json!({"notActions": ["iam:*"]}), "statement S denies every action without a condition"),
+        (json!({"actions": ["a:Two"]}), "it does not deny a:One, its own example"),
+        (json!({"actions": ["a:One", "s3:*"]}), "it denies s3:GetObject, which it must not"),
+        (
+            json!({"actions": ["a:One"], "condition": {"Bool": {"aws:MultiFactorAuthPresent": false}}}),
+            "whether it denies a:One, its own example, depends on aws:MultiFactorAuthPresent: say it in the example's",
+        ),
     ] {
         let mut world = world();
-        let mut bad = guardrail("bad", "a:One");
-        bad.document.clone_from(&document);
-        world.library.push(bad);
+        world.library.push(stating(&statement));
         let (reason, message) = refused(&world, &[set("s", Mode::Enforce, everything(&world.org), &["bad"])]);
-        assert_eq!(reason, "LockOut", "{document}");
-        assert!(message.starts_with("baseline bad: ") && message.contains(problem), "{document}: {message}");
+        assert_eq!(reason, "LockOut", "{statement}");
+        assert!(message.starts_with("baseline bad: ") && message.contains(problem), "{statement}: {message}");
+        // That somebody is exempt does not give it bounds.
+        world.exempt = Exemptions::known(["arn:aws:iam::*:role/BreakGlass"]);
+        assert_eq!(refused(&world, &[set("s", Mode::Enforce, everything(&world.org), &["bad"])]), (reason, message));
     }
     let mut world = world();
-    let mut conditional = guardrail("bad", "a:One");
-    conditional.document =
-        statement(r#""Effect":"Deny","Action":"*","Condition":{"ArnLike":{"aws:PrincipalArn":"arn:aws:iam::*:root"}}"#);
+    let mut conditional =
+        stating(&json!({"actions": ["*"], "condition": {"ArnLike": {"aws:PrincipalArn": "arn:aws:iam::*:root"}}}));
+    conditional.denied[0].principal = Some("arn:aws:iam::333333333333:root".to_owned());
+    conditional.allowed[0].principal = Some("arn:aws:iam::333333333333:role/x".to_owned());
     world.library.push(conditional);
     assert!(world.plan(&[set("s", Mode::Enforce, everything(&world.org), &["bad"])]).sets[0].refused.is_none());
+}
+
+/// A guardrail for `a:One` with this statement.
+fn stating(statement: &serde_json::Value) -> Guardrail {
+    let mut bad = guardrail("bad", "a:One");
+    let mut whole = json!({"sid": "S", "resources": ["*"]});
+    whole.as_object_mut().unwrap().extend(statement.as_object().unwrap().clone());
+    bad.statements = vec![serde_json::from_value(whole).unwrap()];
+    bad
 }
 
 #[test]

@@ -5,12 +5,14 @@ use std::sync::Arc;
 use kube::ResourceExt;
 use soc2_aws::Role;
 use soc2_crds::{AwsOrganization, GuardrailMode, GuardrailSet};
+use soc2_guardrails::library::exempt_by_organization;
 use soc2_guardrails::{Limits, Mode, Owner, Plan, PlanInput, Policy, PolicyInventory, Refusal, SetInput, plan};
 use soc2_posture::organization::Organization;
 use soc2_posture::targets::select;
 
 use super::guarded::guarded;
 use super::retire;
+use crate::baseline::Library;
 use crate::context::Context;
 use crate::select::guardrail_selection;
 
@@ -110,14 +112,20 @@ pub fn observe(context: &Context, name: &str) -> Result<Observed, Blocked> {
     let overlay = context.feeds.overlay(name, |overlay| overlay.over(&inventory));
     let settling = overlay.is_some();
     let planned_on = overlay.map_or_else(|| Arc::clone(&inventory), Arc::new);
-    let sets: Vec<SetInput> = context.stores.sets_of(name).iter().map(|set| input_of(set, &organization)).collect();
-    let guarded = guarded(&object);
+    let exempt = exempt_by_organization(&object.spec)
+        .map_err(|message| Blocked::stalled("BadExemption", format!("AwsOrganization {name}: {message}")))?;
+    let library = context.library();
+    let sets = context.stores.sets_of(name);
+    let sets: Vec<SetInput> = sets.iter().map(|set| input_of(set, &organization, &library)).collect();
+    let mut guarded = guarded(&object);
+    guarded.break_glass = object.spec.guardrails.break_glass_principals.clone().unwrap_or_default();
     let plan = plan(&PlanInput {
         org: &organization,
         inventory: &planned_on,
         owner: &owner,
-        library: context.catalogs.builtin().guardrails(),
+        library: &library.guardrails,
         sets: &sets,
+        exempt: &exempt,
         limits: Limits {
             max_characters: object.spec.limits.scp_max_characters,
             max_per_target: object.spec.limits.scp_max_per_target,
@@ -132,7 +140,8 @@ fn reading(what: &str) -> Blocked {
     Blocked::waiting("Reading", format!("the {what} of AWS are being read"))
 }
 
-fn input_of(set: &GuardrailSet, organization: &Organization) -> SetInput {
+fn input_of(set: &GuardrailSet, organization: &Organization, library: &Library) -> SetInput {
+    let parameters = set.spec.baselines.iter().filter_map(|one| Some((one.name.clone(), one.parameters.clone()?)));
     let removing = retire::is_removing(set);
     let named: Vec<String> = set.spec.baselines.iter().map(|baseline| baseline.name.clone()).collect();
     let had = set.status.iter().flat_map(|status| &status.baselines).map(|baseline| baseline.name.clone());
@@ -151,8 +160,20 @@ fn input_of(set: &GuardrailSet, organization: &Organization) -> SetInput {
         selection: guardrail_selection(&set.spec.targets, organization),
         max_direct: set.spec.max_direct_attachments,
         baselines: if removing { Vec::new() } else { named },
-        error: tags_missing(set, organization),
+        parameters: parameters.collect(),
+        exempt_principals: set.spec.exempt_principals.clone().unwrap_or_default(),
+        error: tags_missing(set, organization).or_else(|| invalid_baseline(set, library)),
     }
+}
+
+/// A baseline with a mistake is not there, and the set should say more than that.
+fn invalid_baseline(set: &GuardrailSet, library: &Library) -> Option<Refusal> {
+    set.spec.baselines.iter().find_map(|baseline| {
+        let problems = library.invalid.get(&baseline.name)?;
+        let message =
+            format!("ScpBaseline {} is not valid, so that nothing of it takes effect: {problems}", baseline.name);
+        Some(Refusal { reason: "InvalidBaseline", message })
+    })
 }
 
 /// A selection by tags that were not read would be wrong either way: nothing is planned on it.

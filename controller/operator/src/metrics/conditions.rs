@@ -17,6 +17,7 @@ pub(super) fn family(stores: &Stores) -> Family {
     push(&mut series, &stores.exceptions, |object| object.status.as_ref().map(|status| &*status.conditions));
     push(&mut series, &stores.attestations, |object| object.status.as_ref().map(|status| &*status.conditions));
     push(&mut series, &stores.catalogs, |object| object.status.as_ref().map(|status| &*status.conditions));
+    push(&mut series, &stores.baselines, |object| object.status.as_ref().map(|status| &*status.conditions));
     Family::gauge("resource_condition", "1 for the current status and reason of each condition of an object", series)
 }
 

@@ -8,6 +8,7 @@ use kube::ResourceExt;
 use soc2_catalog::Catalog;
 use soc2_crds::{AwsOrganization, ComplianceProfile};
 use soc2_feed::{FeedFacts, Reading};
+use soc2_guardrails::library::accepted;
 use soc2_guardrails::protection;
 use soc2_posture::duration;
 use soc2_posture::ids::AccountId;
@@ -123,7 +124,7 @@ pub fn observe(
     }
     let protection = view.world.read(|world| {
         let tree = world.organization.as_ref();
-        tree.map(|tree| protections(&catalog, profile, tree, &view.facts)).unwrap_or_default()
+        tree.map(|tree| protections(context, &catalog, (profile, &object), tree, &view.facts)).unwrap_or_default()
     });
     let written = Written::of(name, &context.stores.exceptions, &context.stores.attestations);
     Ok(Observed { object, view, protection, catalog, written })
@@ -163,20 +164,23 @@ fn swept(profile: &ComplianceProfile, organization: Option<&Organization>, facts
 }
 
 fn protections(
+    context: &Context,
     catalog: &Catalog,
-    profile: &ComplianceProfile,
+    (profile, object): (&ComplianceProfile, &AwsOrganization),
     organization: &Organization,
     facts: &FeedFacts,
 ) -> BTreeMap<String, ProtectionByAccount> {
     // A reading that failed is not what is true now.
     let inventory = if facts.policies.error.is_none() { facts.inventory.as_deref() } else { None };
-    profile
-        .spec
-        .guardrails
-        .required
-        .iter()
-        .filter_map(|name| catalog.guardrail(name))
-        .map(|guardrail| (guardrail.name.clone(), protection(guardrail, organization, inventory)))
+    let sets = context.stores.sets_of(&object.name_any());
+    let required = profile.spec.guardrails.required.iter().filter_map(|name| catalog.guardrail(name));
+    required
+        .map(|guardrail| {
+            let sets = sets.iter().map(|set| &set.spec);
+            let (exempt, settings) = accepted(&guardrail.name, &object.spec, inventory, sets);
+            let answers = protection(guardrail, organization, inventory, &exempt, &settings);
+            (guardrail.name.clone(), answers)
+        })
         .collect()
 }
 

@@ -8,7 +8,7 @@ use crate::scene::{FindingExt, HOME, LINKED, Scene, broken, finding, now};
 fn a_failed_result_decides_whatever_is_missing() {
     let failed = || Scene::silent().with([finding("S3.2").failed()]);
     let denied = || HubError::AccessDenied("securityhub:GetFindings".to_owned());
-    let scenes = [
+    let scenes = vec![
         ("nothing else is known", failed()),
         ("the Region is denied", failed().but(|scene| *scene.hub(HOME) = broken(HOME, denied()))),
         ("Security Hub is off", failed().but(|scene| *scene.hub(HOME) = broken(HOME, HubError::NotEnabled))),

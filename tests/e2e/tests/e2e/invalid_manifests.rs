@@ -31,7 +31,7 @@ async fn every_invalid_manifest_is_rejected_with_its_message_and_every_sample_ac
     }
     ensure!(wrong.is_empty(), "{}", wrong.join("\n"));
     ensure!(checked >= 25, "only {checked} invalid manifests");
-    for name in ["organization", "profile", "guardrails"] {
+    for name in ["organization", "profile", "guardrails", "baselines"] {
         plane.apply_yaml(&binaries::read(&format!("docs/samples/{name}.yaml"))?).await.context(name)?;
     }
     Ok(())
