@@ -7,8 +7,8 @@ use super::rules;
 
 const INTRODUCTION: &str = "# Lint of service control policies
 
-`soc2ctl scp lint -f FILE` says what AWS would refuse in a policy, what in it has no effect, and what would lock people out. The operator uses
-the same rules. An id never changes its meaning, and is never used again.
+`soc2ctl scp lint -f FILE` says what AWS would refuse in a policy, what in it has no effect, and what would lock people out. An id
+never changes its meaning, and is never used again.
 
 - **error**: AWS refuses it, it locks people out, or it protects nothing;
 - **warning**: probably not what was meant;

@@ -33,7 +33,7 @@ pub(in crate::lint) static TOO_LARGE: Rule = Rule {
     name: "too-large",
     severity: Severity::Error,
     summary: "The document has more characters than a policy may have",
-    explanation: "AWS refuses a policy of more than 10,240 characters, counted without whitespace between the elements. A document of more than four \
+    explanation: "AWS refuses a policy of more than 10,240 characters, and this one has more even without the whitespace between its elements. A document of more than four \
                   times the limit is not looked at further.",
     help: "Split it in two policies, or say the same with fewer patterns: service wildcards such as ec2:Delete*, one statement for all \
            actions with the same conditions, no Sids.",
