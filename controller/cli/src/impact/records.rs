@@ -51,7 +51,9 @@ pub(super) fn each(mut input: impl Read, buffer: &mut Vec<u8>, mut take: impl Fn
 
 /// Reads on; whether there may be more.
 fn fill(input: &mut impl Read, buffer: &mut Vec<u8>) -> std::io::Result<bool> {
-    let wanted = READ.max(buffer.len()) as u64;
+    // Twice as much each time, so that a large record is not looked at too often; and never much more than one may have.
+    let room = (MAX_RECORD + READ).saturating_sub(buffer.len());
+    let wanted = READ.max(buffer.len().min(room)) as u64;
     let read = input.by_ref().take(wanted).read_to_end(buffer)?;
     Ok(read as u64 == wanted)
 }
