@@ -21,16 +21,19 @@ pub const FINALIZER: &str = "soc2-operator.dev/guardrails";
 const ABANDON: &str = "soc2-operator.dev/abandon";
 
 /// Whether a set is being deleted and has to be dealt with first.
+#[must_use]
 pub fn is_held(set: &GuardrailSet) -> bool {
     set.metadata.deletion_timestamp.is_some() && set.finalizers().iter().any(|name| name == FINALIZER)
 }
 
 /// Whether a set that is being deleted takes its policies away.
+#[must_use]
 pub fn is_removing(set: &GuardrailSet) -> bool {
     is_held(set) && set.spec.deletion_policy == DeletionPolicy::Remove && !is_abandoned(set)
 }
 
 /// Whether a person let go of it.
+#[must_use]
 pub fn is_abandoned(set: &GuardrailSet) -> bool {
     set.annotations().get(ABANDON).is_some_and(|value| value == "true")
 }
