@@ -242,11 +242,14 @@ fn the_label_says_whether_it_is_compliant() {
 fn guardrails_that_prevent_what_fails_are_named() {
     let entry =
         serde_json::json!({"id": "Account.2", "action": "Enable", "criteria": ["CC6.1"], "rationale": "we want it"});
-    let scene = Scene::new()
-        .profile(serde_json::json!({"controls": [entry]}))
-        .with([finding("Account.2").failed(), finding("IAM.5").failed()]);
+    let scene = Scene::new().profile(serde_json::json!({"controls": [entry]})).with([
+        finding("Account.2").failed(),
+        finding("IAM.5").failed(),
+        finding("IAM.2").failed(),
+    ]);
     let prevented =
         |control: &str| scene.posture().controls.into_iter().find(|row| row.id == control).unwrap().prevented_by;
     assert_eq!(prevented("Account.2"), ["deny-leave-org"]);
-    assert!(prevented("IAM.5").is_empty());
+    assert_eq!(prevented("IAM.5"), ["deny-long-lived-credentials"]);
+    assert!(prevented("IAM.2").is_empty(), "nothing prevents it");
 }
