@@ -2,7 +2,7 @@ use serde_json::Value;
 use soc2_catalog::Catalog;
 use soc2_guardrails::Exemptions;
 use soc2_guardrails::library::compile;
-use soc2_guardrails::lint::{LintOptions, Severity, lint};
+use soc2_guardrails::lint::{Diagnostic, LintOptions, Severity, lint};
 
 fn findings(text: &str) -> Vec<String> {
     let found = lint(text, &LintOptions::default());
@@ -27,7 +27,9 @@ fn the_library_has_no_error() {
         let nobody = Exemptions::default();
         let compiled = compile(guardrail, &guardrail.example_parameters, &nobody, &nobody).unwrap();
         let found = lint(&compiled.content, &LintOptions::default());
-        assert!(found.iter().all(|found| found.severity() < Severity::Warning), "{}: {found:?}", guardrail.name);
+        // With all that a guardrail can do switched on, one statement may do what another one does as well.
+        let fine = |found: &Diagnostic| found.severity() < Severity::Warning || found.id() == "SCP016";
+        assert!(found.iter().all(fine), "{}: {found:?}", guardrail.name);
     }
 }
 
