@@ -14,6 +14,7 @@ pub use formats::{Format, Plain, Report};
 
 use crate::commands::impact::ImpactArgs;
 use crate::commands::import::ImportCommand;
+use crate::commands::plan::PlanArgs;
 use crate::commands::scp::ScpCommand;
 use crate::snapshot::Inputs;
 
@@ -90,6 +91,9 @@ Exit codes: 0 nothing is worse, 1 something is worse, 2 wrong usage or data that
     /// YAML from what AWS has today.
     #[command(subcommand)]
     Import(ImportCommand),
+    /// What the guardrail sets would write to AWS, as a diff.
+    #[command(after_help = PlanArgs::HELP)]
+    Plan(PlanArgs),
     /// Service control policies: what they decide and why, what is wrong with them, how to make them fewer.
     #[command(subcommand)]
     Scp(ScpCommand),

@@ -9,6 +9,7 @@
 //! - [`mod@protection`]: whether a guardrail is in force, by whosever policy.
 //! - [`mod@cover`]: where to attach so that exactly the wanted accounts are affected.
 //! - [`mod@pack`]: as few policies and characters as can be, without changing a decision.
+//! - [`mod@declared`]: from what people declare to what a plan is made from.
 //! - [`mod@plan`]: what to write for a whole organization.
 //! - [`mod@gate`]: what of a plan may be written now.
 //! - [`mod@window`]: when changes may be made.
@@ -16,6 +17,7 @@
 mod call;
 pub mod condition;
 pub mod cover;
+pub mod declared;
 pub mod document;
 pub mod evaluate;
 pub mod explain;
@@ -46,8 +48,8 @@ pub use levels::{Effective, ReadPolicies};
 pub use library::{Exemptions, Parameters};
 pub use pack::{PackInput, Packing, minify, pack};
 pub use plan::{
-    Access, BaselinePlan, Call, Counts, Drift, Guarded, Limits, Mode, Owner, Plan, PlanInput, PolicyBody, PolicyRef,
-    RETAINED_TAG, Refusal, SetInput, SetPlan, Step, plan,
+    Access, BaselinePlan, CLUSTER_TAG, Call, Counts, Drift, Guarded, Limits, Mode, OWNER_TAG, Owner, Plan, PlanInput,
+    PolicyBody, PolicyRef, RETAINED_TAG, Refusal, SetInput, SetPlan, Step, plan,
 };
 pub use protection::protection;
 pub use window::{Window, WindowError};

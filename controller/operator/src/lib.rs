@@ -22,7 +22,6 @@ pub mod postures;
 pub mod profile;
 pub mod published;
 mod reasons;
-mod select;
 pub mod settings;
 mod startup;
 mod triggers;

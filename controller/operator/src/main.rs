@@ -8,6 +8,11 @@ use soc2_operator::{app, logging};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
+/// Findings are read in small pieces for hours while large ones stay: with the C library's allocator a third more memory than is in use
+/// stays resident after a sweep of five million.
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 fn main() -> ExitCode {
     let Command::Run(settings) = Cli::parse().command;
     if let Err(error) = logging::start(settings.log_format, &settings.log_level) {

@@ -5,6 +5,7 @@ pub mod assess;
 pub mod decide;
 pub mod events;
 pub mod impact;
+pub mod plan;
 pub mod quiet;
 pub mod scale;
 pub mod scrape;

@@ -9,11 +9,12 @@ use bench::Figures;
 type Section = (&'static str, fn(&mut Figures<'_>) -> Result<()>);
 
 /// Every section, in the order in which they are printed. A new one is a file in this crate and a line here.
-const SECTIONS: [Section; 9] = [
+const SECTIONS: [Section; 10] = [
     ("asff", bench::asff::run),
     ("assess", bench::assess::run),
     ("decide", bench::decide::run),
     ("impact", bench::impact::run),
+    ("plan", bench::plan::run),
     ("events", bench::events::run),
     ("quiet", bench::quiet::run),
     ("sweep", bench::sweep::run),

@@ -8,6 +8,7 @@ mod diff;
 mod explain;
 pub(crate) mod impact;
 pub(crate) mod import;
+pub(crate) mod plan;
 mod prepare;
 pub mod scp;
 mod snapshot;
@@ -37,6 +38,7 @@ pub fn run(cli: &Cli, name: &str) -> Result<Exit> {
         Command::Catalog(command) => catalog::run(command, &notes),
         Command::Attest(command) => attest::run(command, &notes),
         Command::Import(command) => import::run(command, &notes),
+        Command::Plan(args) => Ok(plan::run(args, &notes)),
         Command::Scp(command) => scp::run(command, &notes),
         Command::Impact(args) => impact::run(args, &notes),
         Command::Completions { shell } => {

@@ -277,6 +277,7 @@ fn every_command_has_help_with_examples() {
         &["catalog", "diff"],
         &["attest", "init"],
         &["import", "suppressions"],
+        &["plan"],
         &["scp", "decide"],
         &["scp", "explain"],
         &["impact"],

@@ -9,6 +9,7 @@ mod formats;
 mod impact;
 mod manifests;
 mod owners;
+mod plan;
 mod policies;
 mod scp;
 mod scp_lint;

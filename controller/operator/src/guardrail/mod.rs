@@ -5,7 +5,6 @@
 mod approvals;
 mod clearance;
 mod enact;
-mod guarded;
 mod observe;
 mod overlay;
 mod report;

@@ -4,17 +4,13 @@ use std::sync::Arc;
 
 use kube::ResourceExt;
 use soc2_aws::Role;
-use soc2_crds::{AwsOrganization, GuardrailMode, GuardrailSet};
+use soc2_crds::AwsOrganization;
 use soc2_guardrails::library::exempt_by_organization;
-use soc2_guardrails::{Limits, Mode, Owner, Plan, PlanInput, Policy, PolicyInventory, Refusal, SetInput, plan};
+use soc2_guardrails::{Owner, Plan, PlanInput, Policy, PolicyInventory, SetInput, declared, plan};
 use soc2_posture::organization::Organization;
-use soc2_posture::targets::select;
 
-use super::guarded::guarded;
 use super::retire;
-use crate::baseline::Library;
 use crate::context::Context;
-use crate::select::guardrail_selection;
 
 /// What one organization's sets are planned from, and the plan.
 pub struct Observed {
@@ -116,9 +112,9 @@ pub fn observe(context: &Context, name: &str) -> Result<Observed, Blocked> {
         .map_err(|message| Blocked::stalled("BadExemption", format!("AwsOrganization {name}: {message}")))?;
     let library = context.library();
     let sets = context.stores.sets_of(name);
-    let sets: Vec<SetInput> = sets.iter().map(|set| input_of(set, &organization, &library)).collect();
-    let mut guarded = guarded(&object);
-    guarded.break_glass = object.spec.guardrails.break_glass_principals.clone().unwrap_or_default();
+    let input = |set| declared::set_input(set, &organization, &library.invalid, retire::is_removing(set));
+    let sets: Vec<SetInput> = sets.iter().map(input).collect();
+    let guarded = declared::guarded(&object.spec);
     let plan = plan(&PlanInput {
         org: &organization,
         inventory: &planned_on,
@@ -126,10 +122,7 @@ pub fn observe(context: &Context, name: &str) -> Result<Observed, Blocked> {
         library: &library.guardrails,
         sets: &sets,
         exempt: &exempt,
-        limits: Limits {
-            max_characters: object.spec.limits.scp_max_characters,
-            max_per_target: object.spec.limits.scp_max_per_target,
-        },
+        limits: declared::limits(&object.spec),
         reserved_slots: object.spec.guardrails.reserved_slots,
         guarded: &guarded,
     });
@@ -138,48 +131,4 @@ pub fn observe(context: &Context, name: &str) -> Result<Observed, Blocked> {
 
 fn reading(what: &str) -> Blocked {
     Blocked::waiting("Reading", format!("the {what} of AWS are being read"))
-}
-
-fn input_of(set: &GuardrailSet, organization: &Organization, library: &Library) -> SetInput {
-    let parameters = set.spec.baselines.iter().filter_map(|one| Some((one.name.clone(), one.parameters.clone()?)));
-    let removing = retire::is_removing(set);
-    let named: Vec<String> = set.spec.baselines.iter().map(|baseline| baseline.name.clone()).collect();
-    let had = set.status.iter().flat_map(|status| &status.baselines).map(|baseline| baseline.name.clone());
-    SetInput {
-        name: set.name_any(),
-        mode: match set.spec.mode {
-            _ if removing => Mode::Enforce,
-            GuardrailMode::Observe => Mode::Observe,
-            GuardrailMode::Plan => Mode::Plan,
-            GuardrailMode::Enforce => Mode::Enforce,
-        },
-        rules: serde_json::to_string(&set.spec.targets).unwrap_or_default(),
-        previous: had.chain(named.iter().filter(|_| removing).cloned()).collect(),
-        removing,
-        suspended: set.spec.suspend && !removing,
-        selection: guardrail_selection(&set.spec.targets, organization),
-        max_direct: set.spec.max_direct_attachments,
-        baselines: if removing { Vec::new() } else { named },
-        parameters: parameters.collect(),
-        exempt_principals: set.spec.exempt_principals.clone().unwrap_or_default(),
-        error: tags_missing(set, organization).or_else(|| invalid_baseline(set, library)),
-    }
-}
-
-/// A baseline with a mistake is not there, and the set should say more than that.
-fn invalid_baseline(set: &GuardrailSet, library: &Library) -> Option<Refusal> {
-    set.spec.baselines.iter().find_map(|baseline| {
-        let problems = library.invalid.get(&baseline.name)?;
-        let message =
-            format!("ScpBaseline {} is not valid, so that nothing of it takes effect: {problems}", baseline.name);
-        Some(Refusal { reason: "InvalidBaseline", message })
-    })
-}
-
-/// A selection by tags that were not read would be wrong either way: nothing is planned on it.
-fn tags_missing(set: &GuardrailSet, organization: &Organization) -> Option<Refusal> {
-    select(&set.spec.targets, organization, "spec.targets").tags_missing.then(|| Refusal {
-        reason: "TagsNotRead",
-        message: "spec.targets asks for account tags, and those of some accounts are not read yet".to_owned(),
-    })
 }

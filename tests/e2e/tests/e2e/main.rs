@@ -10,6 +10,7 @@ mod exceptions;
 mod faults;
 mod guardrail_changes;
 mod guardrail_ends;
+mod guardrail_library;
 mod guardrails;
 mod invalid_manifests;
 mod main_loop;

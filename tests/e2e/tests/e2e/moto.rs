@@ -96,7 +96,7 @@ fn objects() -> [Value; 3] {
             "GuardrailSet",
             "leave-org",
             json!({
-                "organizationRef": {"name": "moto"}, "baselines": [{"name": "deny-leave-org"}], "mode": "Enforce",
+                "organizationRef": {"name": "moto"}, "baselines": [{"name": "deny-leave-org"}], "mode": "Enforce", "approval": "Automatic",
                 "targets": {"include": [{"organizationalUnit": {"path": "Workloads"}}]},
             }),
         ),

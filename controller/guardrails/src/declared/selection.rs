@@ -3,14 +3,15 @@
 use std::collections::BTreeSet;
 
 use soc2_crds::{TargetEntry, Targets};
-use soc2_guardrails::Selection;
 use soc2_posture::ids::UnitId;
 use soc2_posture::organization::Organization;
 use soc2_posture::targets::{matches_unit, select};
 
+use crate::cover::Selection;
+
 /// What a set's targets select.
 #[must_use]
-pub fn guardrail_selection(targets: &Targets, organization: &Organization) -> Selection {
+pub fn selection(targets: &Targets, organization: &Organization) -> Selection {
     Selection {
         accounts: select(targets, organization, "spec.targets").accounts,
         units: units_of(targets.include.as_deref(), organization, true),

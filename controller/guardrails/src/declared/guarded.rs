@@ -2,9 +2,10 @@
 //!
 //! The same calls as in the IAM policies of docs/running.md, each with the resource that IAM checks.
 
-use soc2_crds::{AwsOrganization, RoleRef};
-use soc2_guardrails::{Access, Call, Guarded};
+use soc2_crds::{AwsOrganizationSpec, RoleRef};
 use soc2_posture::ids::AccountId;
+
+use crate::plan::{Access, Call, Guarded};
 
 /// Organizations has one endpoint for each partition; this is the Region that it counts as.
 const ORGANIZATIONS_REGION: &str = "us-east-1";
@@ -44,13 +45,14 @@ const READ_SECURITY_HUB: &[&str] = &[
 const READ_QUEUE: &[&str] = &["sqs:DeleteMessage", "sqs:ReceiveMessage"];
 
 /// Who must not be locked out of an organization.
-pub fn guarded(object: &AwsOrganization) -> Guarded {
+#[must_use]
+pub fn guarded(spec: &AwsOrganizationSpec) -> Guarded {
     let mut operator = Vec::new();
-    let organizations = &object.spec.organizations;
+    let organizations = &spec.organizations;
     let global = |actions: &[&str]| calls(actions, "*", ORGANIZATIONS_REGION);
     operator.extend(access(organizations.role.as_ref(), global(READ_ORGANIZATIONS)));
     operator.extend(access(organizations.write_role.as_ref(), global(WRITE_ORGANIZATIONS)));
-    for source in &object.spec.security_hub {
+    for source in &spec.security_hub {
         let regions: Vec<&String> = source.home_region.iter().chain(source.regions.iter().flatten()).collect();
         let hub_calls = |account: &str| -> Vec<Call> {
             let hub = |region: &&String| format!("arn:aws:securityhub:{region}:{account}:hub/default");
@@ -70,7 +72,8 @@ pub fn guarded(object: &AwsOrganization) -> Guarded {
             operator.extend(access(role, calls(READ_QUEUE, &queue_arn(&events.queue_url, region), region)));
         }
     }
-    Guarded { break_glass: Vec::new(), operator }
+    let break_glass = spec.guardrails.break_glass_principals.clone().unwrap_or_default();
+    Guarded { break_glass, operator }
 }
 
 fn calls(actions: &[&str], resource: &str, region: &str) -> Vec<Call> {

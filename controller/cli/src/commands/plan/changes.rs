@@ -1,0 +1,64 @@
+//! What a plan changes, with what was before and what comes after.
+
+use soc2_guardrails::{Document, Plan, PolicyInventory, SetPlan, Step};
+
+/// A plan, ready to be shown.
+pub struct Changes<'a> {
+    /// The sets, by name.
+    pub sets: Vec<SetChanges<'a>>,
+}
+
+/// What one set changes.
+pub struct SetChanges<'a> {
+    /// Its plan.
+    pub plan: &'a SetPlan,
+    /// Its steps, in order.
+    pub steps: Vec<Change<'a>>,
+}
+
+/// One step.
+pub struct Change<'a> {
+    /// The step.
+    pub step: &'a Step,
+    /// Statements that are there and would not be, each as JSON.
+    pub gone: Vec<String>,
+    /// Statements that are not there and would be.
+    pub new: Vec<String>,
+}
+
+impl<'a> Changes<'a> {
+    /// Looks up what is there now.
+    pub fn new(plan: &'a Plan, inventory: &PolicyInventory) -> Self {
+        let change = |step: &'a Step| {
+            let (before, after) = match step {
+                Step::Create { policy, .. } => (Vec::new(), statements(&policy.content)),
+                Step::Update { id, policy, .. } => {
+                    let before = inventory.policies.get(id).map(|found| statements(&found.content));
+                    (before.unwrap_or_default(), statements(&policy.content))
+                }
+                Step::Delete { id, .. } => {
+                    let before = inventory.policies.get(id).map(|found| statements(&found.content));
+                    (before.unwrap_or_default(), Vec::new())
+                }
+                Step::Attach { .. } | Step::Detach { .. } => (Vec::new(), Vec::new()),
+            };
+            let gone = before.iter().filter(|one| !after.contains(one)).cloned().collect();
+            let new = after.iter().filter(|one| !before.contains(one)).cloned().collect();
+            Change { step, gone, new }
+        };
+        let set = |plan: &'a SetPlan| SetChanges { plan, steps: plan.all().map(change).collect() };
+        Self { sets: plan.sets.iter().map(set).collect() }
+    }
+}
+
+/// The statements of a document; the whole text where it is none.
+fn statements(content: &str) -> Vec<String> {
+    if Document::parse(content).is_err() {
+        return vec![content.to_owned()];
+    }
+    let value: serde_json::Value = serde_json::from_str(content).unwrap_or_default();
+    match &value["Statement"] {
+        serde_json::Value::Array(items) => items.iter().map(ToString::to_string).collect(),
+        single => vec![single.to_string()],
+    }
+}

@@ -1,0 +1,106 @@
+//! `plan`.
+
+use serde_json::{Value, json};
+
+use crate::{copy, data, soc2ctl_in};
+
+const ORGANIZATION: &str = "apiVersion: soc2-operator.dev/v1alpha1
+kind: AwsOrganization
+metadata: {name: acme}
+spec:
+  organizations:
+    writeRole: {arn: 'arn:aws:iam::111111111111:role/soc2-write'}
+  guardrails: {breakGlassPrincipals: ['arn:aws:iam::*:role/BreakGlass']}
+";
+
+fn set(spec: &str) -> String {
+    format!(
+        "{ORGANIZATION}---
+apiVersion: soc2-operator.dev/v1alpha1
+kind: GuardrailSet
+metadata: {{name: production}}
+spec:
+  organizationRef: {{name: acme}}
+  {spec}
+"
+    )
+}
+
+/// Plans a set with this spec on a snapshot.
+fn plan(snapshot: &std::path::Path, spec: &str, more: &[&str]) -> crate::Run {
+    let args = [&["plan", "--snapshot", snapshot.to_str().unwrap(), "-f", "-"], more].concat();
+    soc2ctl_in(&data(""), &args, &set(spec))
+}
+
+const LEAVE: &str = "{targets: {include: [{organizationalUnit: {path: Prod}}]}, baselines: [{name: deny-leave-org}]}";
+
+/// The spec as lines of YAML.
+fn lines(flow: &str) -> String {
+    let value: serde_yaml::Value = serde_yaml::from_str(flow).unwrap();
+    serde_yaml::to_string(&value).unwrap().trim_end().replace('\n', "\n  ")
+}
+
+#[test]
+fn what_would_be_written_is_shown_with_statements_and_hash() {
+    let run = plan(&data("snapshot"), &lines(LEAVE), &[]);
+    assert_eq!((run.code, run.errors.as_str()), (2, ""), "changes are 2");
+    insta::assert_snapshot!(run.out);
+    let markdown = plan(&data("snapshot"), &lines(LEAVE), &["-o", "markdown"]);
+    assert_eq!(markdown.code, 2);
+    insta::assert_snapshot!(markdown.out);
+}
+
+#[test]
+fn exemptions_and_their_protection_are_part_of_the_plan() {
+    let trail = "{targets: {}, baselines: [{name: protect-cloudtrail}]}";
+    let run = plan(&data("snapshot"), &lines(trail), &["-o", "json"]);
+    assert_eq!(run.code, 2, "{}", run.errors);
+    let plan: Value = serde_json::from_str(&run.out).unwrap();
+    let set = &plan["sets"][0];
+    assert_eq!((&set["create"], &set["attach"], &set["weakens"]), (&json!(2), &json!(2), &json!(false)));
+    assert!(run.out.contains("role/BreakGlass") && run.out.contains("protect-exempt-principals"), "{}", run.out);
+}
+
+/// What the plan wants is put into the snapshot; nothing is left to do. A narrower target weakens.
+#[test]
+fn in_sync_is_0_and_taking_away_says_that_it_weakens() {
+    let folder = copy();
+    let path = folder.path().join("organization.json");
+    let mut organization: Value = serde_json::from_str(&std::fs::read_to_string(&path).unwrap()).unwrap();
+    let document = json!({"Version": "2012-10-17", "Statement": [
+        {"Sid": "DenyLeaveOrganization", "Effect": "Deny", "Action": "organizations:LeaveOrganization", "Resource": "*"},
+    ]});
+    let tags = json!({
+        "soc2-operator.dev/owner-id": "acme", "soc2-operator.dev/cluster-id": "c-1", "soc2-operator.dev/baseline": "deny-leave-org",
+    });
+    let policies = organization["Policies"].as_array_mut().unwrap();
+    let name = "soc2-acme-deny-leave-org-7b981c6c";
+    policies.push(json!({"Id": "p-ours0000", "Name": name, "AwsManaged": false, "Content": document, "Tags": tags}));
+    for target in ["ou-acme-prod0000", "ou-acme-secu0000"] {
+        let attachments = organization["Attachments"].as_array_mut().unwrap();
+        attachments.push(json!({"PolicyId": "p-ours0000", "TargetId": target}));
+    }
+    std::fs::write(&path, organization.to_string()).unwrap();
+    let both = "{targets: {include: [{organizationalUnit: {path: Prod}}, {organizationalUnit: {path: Security}}]}, baselines: [{name: deny-leave-org}]}";
+    let run = plan(folder.path(), &lines(both), &[]);
+    assert_eq!(run.code, 0, "{}{}", run.out, run.errors);
+    assert!(run.out.contains("in sync"), "{}", run.out);
+    let run = plan(folder.path(), &lines(LEAVE), &[]);
+    assert_eq!(run.code, 2, "{}{}", run.out, run.errors);
+    assert!(run.out.contains("it weakens") && run.out.contains("- detach deny-leave-org (p-ours0000)"), "{}", run.out);
+}
+
+#[test]
+fn what_is_refused_or_cannot_be_read_is_1() {
+    let mut full = LEAVE.replace("deny-leave-org", "deny-leave-orgs");
+    let run = plan(&data("snapshot"), &lines(&full), &[]);
+    assert_eq!(run.code, 1);
+    assert!(run.out.contains("did you mean deny-leave-org?"), "{}{}", run.out, run.errors);
+    full = LEAVE.replace("path: Prod", "path: Nowhere");
+    let run = plan(&data("snapshot"), &lines(&full), &[]);
+    assert!(run.code == 1 && run.out.contains("NoTargets"), "{}", run.out);
+    let run = plan(&data("none"), &lines(LEAVE), &[]);
+    assert!(run.code == 1 && run.errors.contains("organization.json"), "{}", run.errors);
+    let run = plan(&data("snapshot"), "baselines: []", &[]);
+    assert_eq!(run.code, 1, "{}", run.errors);
+}
