@@ -34,7 +34,8 @@ pub fn run(out: &mut Figures<'_>) -> Result<()> {
     let mut inventory = inventory(&org);
     let (library, sets) = sets(&org)?;
     let owner = Owner { owner_id: "acme".to_owned(), cluster_id: "c-1".to_owned(), organization_id: org.id.clone() };
-    let exempt = Exemptions::written("bench", &["arn:aws:iam::*:role/BreakGlass".to_owned()]).map_err(anyhow::Error::msg)?;
+    let exempt =
+        Exemptions::written("bench", &["arn:aws:iam::*:role/BreakGlass".to_owned()]).map_err(anyhow::Error::msg)?;
     let guarded = Guarded { break_glass: vec!["arn:aws:iam::*:role/BreakGlass".to_owned()], operator: Vec::new() };
     let limits = Limits { max_characters: 10_240, max_per_target: 10 };
     let planned = |inventory: &PolicyInventory| {
