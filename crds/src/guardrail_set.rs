@@ -225,13 +225,16 @@ pub struct GuardrailSetStatus {
     /// Since when all that is wanted is in place, without a gap. What is too much goes only when that is enforced.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub in_place_since: Option<Time>,
-    /// Removals that were begun under an approval: they go on after a crash.
+    /// Removals that were begun under an approval: they go on after a crash, as long as the approval stands.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 500))]
     pub removing: Vec<String>,
+    /// Hash of the plan under which they were begun.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub removing_plan: Option<String>,
     /// Where each baseline has to be, and whether it is there.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(length(max = 64))]
+    #[schemars(length(max = 200))]
     pub baselines: Vec<BaselineStatus>,
     /// `Ready`, `Stalled`, `Reconciling`, `InSync`, and `Planned`, `ApprovalPending`, `WaitingForWindow`, `Applying`, `Propagating`, `Held` or
     /// `Refused` while true.

@@ -39,6 +39,7 @@ pub fn set_input(
         },
         rules: serde_json::to_string(&spec.targets).unwrap_or_default(),
         previous: had.chain(named.iter().filter(|_| removing).cloned()).collect(),
+        in_place: set.status.as_ref().is_some_and(|status| status.applied.is_some()),
         removing,
         suspended: spec.suspend && !removing,
         selection: selection(&spec.targets, organization),
@@ -46,7 +47,8 @@ pub fn set_input(
         baselines: if removing { Vec::new() } else { named },
         parameters: parameters.collect(),
         exempt_principals: spec.exempt_principals.clone().unwrap_or_default(),
-        error: tags_missing(set, organization).or_else(|| invalid_baseline(set, invalid)),
+        // What a set wants no longer matters when it goes.
+        error: if removing { None } else { tags_missing(set, organization).or_else(|| invalid_baseline(set, invalid)) },
     }
 }
 

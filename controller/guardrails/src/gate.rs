@@ -30,10 +30,13 @@ pub struct GateInput<'a> {
     pub approvals: &'a [Approval],
     /// Hash ([`SetPlan::wanted`]) of what was last in place.
     pub applied: Option<&'a str>,
-    /// Since when all that is wanted is in place, without a gap.
+    /// Since when all that is wanted is in place, without a gap: by this set, and by every other one that names a baseline of which
+    /// something is to be taken away.
     pub in_place_since: Option<Timestamp>,
-    /// Removals that were begun under an approval.
-    pub begun: &'a BTreeSet<String>,
+    /// Nobody wants anything of what is taken away: there is nothing that would have to be enforced first.
+    pub nothing_wanted: bool,
+    /// Removals that were begun, with the hash of the plan that was approved: they go on as long as that approval stands.
+    pub begun: &'a Begun,
     /// Since when what is there differs from what is wanted.
     pub drifting_since: Option<Timestamp>,
     /// How long a difference is left alone before it is put back.
@@ -44,6 +47,15 @@ pub struct GateInput<'a> {
     pub propagation: SignedDuration,
     /// Now.
     pub now: Timestamp,
+}
+
+/// Removals that were begun under an approval.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Begun {
+    /// Hash of the plan that was approved.
+    pub hash: String,
+    /// The removals, in words.
+    pub steps: BTreeSet<String>,
 }
 
 /// What may be done now.
@@ -148,14 +160,15 @@ impl GateInput<'_> {
 
     /// Everything wanted is there: what is too much may go once that is enforced.
     fn removals(&self) -> Clearance {
-        // A set that is being removed wants nothing that would have to be enforced first.
-        if !self.plan.removing
+        if !self.nothing_wanted
             && let Some(waiting) = self.propagating()
         {
             return Clearance::waits(waiting);
         }
         let approval = self.approval();
-        let begun = |step: &&Step| self.begun.contains(&step.to_string());
+        let stands = |approval: &Approval| approval.hash == self.begun.hash && approval.is_valid(self.now);
+        let going_on = self.approvals.iter().any(stands);
+        let begun = |step: &&Step| going_on && self.begun.steps.contains(&step.to_string());
         let may = |step: &&Step| approval.is_some() || !step.weakens() || begun(step);
         let (allowed, held): (Vec<&Step>, Vec<&Step>) = self.plan.removals.iter().partition(may);
         let allowed: Vec<Step> = allowed.into_iter().cloned().collect();
@@ -171,7 +184,7 @@ impl GateInput<'_> {
 
     /// Whether what is wanted may not be enforced everywhere yet.
     fn propagating(&self) -> Option<Waiting> {
-        let since = self.in_place_since.filter(|_| self.is_drift());
+        let since = self.in_place_since.filter(|_| self.plan.removing || self.is_drift());
         let until = since.and_then(|since| since.checked_add(self.propagation).ok());
         if until.is_some_and(|until| until <= self.now) {
             return None;

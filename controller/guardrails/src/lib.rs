@@ -42,7 +42,7 @@ pub use cover::{CoverError, Selection, Target, TargetId, TargetKind, affected, c
 pub use document::{Clause, Document, DocumentError, Effect, Statement};
 pub use evaluate::{Decision, Level, LevelPolicy, Request, Verdict, denied_by, evaluate, verdict};
 pub use explain::{Part, Reason, explain};
-pub use gate::{Approval, Clearance, GateInput, MaxAffected, Waiting, WaitingKind, gate};
+pub use gate::{Approval, Begun, Clearance, GateInput, MaxAffected, Waiting, WaitingKind, gate};
 pub use inventory::{Policy, PolicyInventory};
 pub use levels::{Effective, ReadPolicies};
 pub use library::{Exemptions, Parameters};

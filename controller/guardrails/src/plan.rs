@@ -60,7 +60,7 @@ pub struct SetPlan {
     pub name: String,
     /// Its mode.
     pub mode: Mode,
-    /// Hash of what is wanted, contents and target rules, and of the removals that weaken: 64 hex digits. This is what a person
+    /// Hash of what is wanted, contents and target rules of this set of this organization, and of the removals that weaken: 64 hex digits. This is what a person
     /// approves. Accounts that come and go do not change it.
     pub hash: String,
     /// The same without removals: it does not depend on what is there.
@@ -144,11 +144,13 @@ impl SetPlan {
 
 /// Plans all guardrail sets of an organization together.
 ///
-/// Nothing that is not ours is touched. A set is done as a whole or refused as a whole. Where slots are short, sets come first by name, those in `Enforce` before those in `Observe`.
+/// Nothing that is not ours is touched. A set is done as a whole or refused as a whole. Where slots are short, or two
+/// sets contradict each other, those in `Enforce` come first, of these those that are in place, then by name.
 #[must_use]
 pub fn plan(input: &PlanInput<'_>) -> Plan {
     let mut drafts: Vec<Draft<'_>> = input.sets.iter().map(|set| Draft::new(set, input)).collect();
-    drafts.sort_by_key(|draft| (draft.set.mode != Mode::Enforce, draft.set.name.as_str()));
+    // What is in place comes before what is not: a newcomer does not displace it.
+    drafts.sort_by_key(|draft| (draft.set.mode != Mode::Enforce, !draft.set.in_place, draft.set.name.as_str()));
     draft::complete(&mut drafts, input);
     let library: Vec<&str> = input.library.iter().map(|guardrail| guardrail.name.as_str()).collect();
     let ownership = Ownership::new(input.inventory, input.owner, &library);
@@ -231,7 +233,9 @@ fn set_plan(
     let accounts = affected(input.org, &draft.targets);
     let locks_out = || {
         let baselines = draft.baselines.values();
-        let mut refusals = baselines.filter_map(|compiled| guards::refusal(input.guarded, compiled, &accounts));
+        // A change of a policy reaches wherever it is attached, whoever attached it.
+        let reached: BTreeSet<AccountId> = accounts.union(&changed(input, steps.iter())).copied().collect();
+        let mut refusals = baselines.filter_map(|compiled| guards::refusal(input.guarded, compiled, &reached));
         refusals.next().or_else(|| guards::loses_allow(input, &steps)).or_else(|| guards::loses_allow(input, &removals))
     };
     if let Some(refusal) = taken.or_else(|| slots.refusal(&steps)).or_else(locks_out) {
@@ -246,8 +250,8 @@ fn set_plan(
     SetPlan {
         name: draft.set.name.clone(),
         mode: draft.set.mode,
-        hash: draft.hash(&removals),
-        wanted: draft.hash(&[]),
+        hash: draft.hash(&input.org.id, &removals),
+        wanted: draft.hash(&input.org.id, &[]),
         in_sync: draft.refused.is_none() && steps.is_empty() && found.iter().all(Drift::is_harmless),
         affected_accounts: count(accounts.len()),
         changed_accounts: count(changed(input, steps.iter().chain(&removals)).len()),

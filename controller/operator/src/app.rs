@@ -194,6 +194,7 @@ async fn connect(
         published: Arc::default(),
         lease,
         cluster_id: String::new(),
+        written: crate::guardrail::Written::default(),
         metrics: ReconcileMetrics::register(registry),
         now: Timestamp::now,
         generations: Mutex::default(),

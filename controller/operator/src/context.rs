@@ -60,6 +60,8 @@ pub struct Context {
     pub budget: Arc<Budget>,
     /// Whether metrics show tags of accounts, so that they have to be read.
     pub tags_shown: bool,
+    /// Guardrail sets whose writes failed.
+    pub written: crate::guardrail::Written,
     /// Counters of reconciles.
     pub metrics: ReconcileMetrics,
     /// The clock.

@@ -157,6 +157,7 @@ fn sets(org: &Organization) -> Result<(Vec<Guardrail>, Vec<SetInput>)> {
             rules: top,
             baselines,
             previous: Vec::new(),
+            in_place: false,
             removing: false,
             parameters: BTreeMap::new(),
             exempt_principals: Vec::new(),

@@ -79,13 +79,16 @@ impl<'a> Draft<'a> {
         self.refused.get_or_insert(refusal);
     }
 
-    /// Over contents and target rules, and over what is taken away with less protection; see [`super::SetPlan::hash`].
-    pub(super) fn hash(&self, removals: &[Step]) -> String {
+    /// Over organization, set, contents and target rules, and over what is taken away with less protection; see [`super::SetPlan::hash`].
+    pub(super) fn hash(&self, organization: &str, removals: &[Step]) -> String {
         let mut hash = Sha256::new();
         let mut part = |text: &str| {
             hash.update((text.len() as u64).to_be_bytes());
             hash.update(text.as_bytes());
         };
+        // An approval is for this set of this organization.
+        part(organization);
+        part(&self.set.name);
         for (name, compiled) in &self.baselines {
             part("baseline");
             part(name);

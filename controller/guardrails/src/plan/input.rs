@@ -101,6 +101,8 @@ pub struct SetInput {
     pub baselines: Vec<String>,
     /// Names of baselines that it had before, as far as its status tells: what no set wants any more is its to take away.
     pub previous: Vec<String>,
+    /// All that it wants was in place at some time.
+    pub in_place: bool,
     /// It is being deleted, and takes its policies away: it wants nothing.
     pub removing: bool,
     /// Parameters of baselines, by name of baseline.

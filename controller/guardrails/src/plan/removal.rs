@@ -17,6 +17,7 @@ use super::strength::still_denies;
 use crate::cover::TargetId;
 use crate::document::Document;
 use crate::inventory::Policy;
+use crate::library::PROTECT_EXEMPT;
 
 /// Steps that take away, by the set that answers for them.
 pub(super) fn removals(
@@ -38,7 +39,11 @@ pub(super) fn removals(
 /// The set that takes away what is too much of a baseline: one that is being removed, else one that names it, else one that did.
 fn answers_for<'a>(baseline: &str, drafts: &[Draft<'a>]) -> Option<&'a str> {
     let names = |draft: &Draft<'_>| draft.set.baselines.iter().any(|name| name == baseline);
-    if drafts.iter().any(|draft| names(draft) && draft.refused.is_some() && !draft.set.removing) {
+    // What protects exempt principals comes with any set.
+    let may_want = |draft: &Draft<'_>| {
+        names(draft) || baseline == PROTECT_EXEMPT || draft.set.previous.iter().any(|name| name == baseline)
+    };
+    if drafts.iter().any(|draft| may_want(draft) && draft.refused.is_some() && !draft.set.removing) {
         return None;
     }
     let rank = |draft: &Draft<'_>| {

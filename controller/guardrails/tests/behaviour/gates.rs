@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use jiff::{SignedDuration, Timestamp};
 use soc2_guardrails::{
-    Approval, Clearance, GateInput, MaxAffected, Mode, SetInput, SetPlan, WaitingKind, Window, gate,
+    Approval, Begun, Clearance, GateInput, MaxAffected, Mode, SetInput, SetPlan, WaitingKind, Window, gate,
 };
 
 use crate::model::{World, set, units};
@@ -29,7 +29,7 @@ fn sets(world: &World, mode: Mode, paths: &[&str]) -> Vec<SetInput> {
 }
 
 /// An input that lets through what strengthens.
-fn input<'a>(plan: &'a SetPlan, approvals: &'a [Approval], begun: &'a BTreeSet<String>) -> GateInput<'a> {
+fn input<'a>(plan: &'a SetPlan, approvals: &'a [Approval], begun: &'a Begun) -> GateInput<'a> {
     GateInput {
         plan,
         automatic: true,
@@ -38,6 +38,7 @@ fn input<'a>(plan: &'a SetPlan, approvals: &'a [Approval], begun: &'a BTreeSet<S
         approvals,
         applied: None,
         in_place_since: None,
+        nothing_wanted: false,
         begun,
         drifting_since: None,
         revert_after: SignedDuration::ZERO,
@@ -56,7 +57,7 @@ fn waits(clearance: &Clearance) -> (WaitingKind, &'static str, &str) {
     (waiting.kind, waiting.reason, &waiting.message)
 }
 
-static NONE: BTreeSet<String> = BTreeSet::new();
+static NONE: Begun = Begun { hash: String::new(), steps: BTreeSet::new() };
 
 #[test]
 fn modes_that_do_not_write_write_nothing() {
@@ -165,9 +166,17 @@ fn removals_that_weaken_need_an_approval_of_exactly_them() {
     let clearance = gate(&GateInput { applied: old, in_place_since: since, ..input(&plan, &exact, &NONE) });
     assert_eq!(clearance.steps, plan.removals);
     // After a crash in the middle, what was begun goes on.
-    let begun: BTreeSet<String> = plan.removals.iter().map(ToString::to_string).collect();
-    let clearance = gate(&GateInput { applied: old, in_place_since: since, ..input(&plan, &[], &begun) });
+    let steps: BTreeSet<String> = plan.removals.iter().map(ToString::to_string).collect();
+    let begun = Begun { hash: "of the whole".to_owned(), steps };
+    let whole = approve("of the whole", None);
+    let clearance = gate(&GateInput { applied: old, in_place_since: since, ..input(&plan, &whole, &begun) });
     assert_eq!(clearance.steps, plan.removals);
+    // But not when the approval was taken back, or ran out.
+    let clearance = gate(&GateInput { applied: old, in_place_since: since, ..input(&plan, &[], &begun) });
+    assert!(clearance.steps.is_empty());
+    let over = approve("of the whole", Some("2026-11-26T12:00:00Z"));
+    let clearance = gate(&GateInput { applied: old, in_place_since: since, ..input(&plan, &over, &begun) });
+    assert!(clearance.steps.is_empty());
 }
 
 #[test]

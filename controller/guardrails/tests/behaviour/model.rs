@@ -154,6 +154,7 @@ pub fn set(name: &str, mode: Mode, selection: Selection, baselines: &[&str]) -> 
         rules: String::new(),
         baselines: baselines.iter().map(ToString::to_string).collect(),
         previous: Vec::new(),
+        in_place: false,
         removing: false,
         parameters: BTreeMap::new(),
         exempt_principals: Vec::new(),

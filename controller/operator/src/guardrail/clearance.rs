@@ -4,12 +4,13 @@ use std::collections::BTreeSet;
 
 use jiff::{SignedDuration, Timestamp};
 use kube::ResourceExt;
-use soc2_crds::{ApprovalMode, GuardrailSet};
-use soc2_guardrails::{Approval, Clearance, GateInput, MaxAffected, SetPlan, Window, gate};
+use soc2_crds::{ApprovalMode, GuardrailSet, GuardrailSetStatus};
+use soc2_guardrails::{Approval, Begun, Clearance, GateInput, MaxAffected, Mode, SetPlan, Step, Window, gate};
 use soc2_posture::duration;
 use soc2_posture::organization::AccountState;
 
 use super::observe::{Blocked, Observed};
+use super::retire;
 use crate::context::Context;
 
 /// Decides what may be written.
@@ -39,7 +40,11 @@ pub fn clearance(
         })
         .collect();
     let status = set.status.clone().unwrap_or_default();
-    let begun: BTreeSet<String> = status.removing.iter().cloned().collect();
+    let begun = Begun {
+        hash: status.removing_plan.clone().unwrap_or_default(),
+        steps: status.removing.iter().cloned().collect(),
+    };
+    let others = others(context, set, plan);
     let drifting = status.conditions.iter().find(|found| found.type_ == "InSync" && found.status == "False");
     let active = observed.organization.accounts.values().filter(|account| account.state == AccountState::Active);
     Ok(gate(&GateInput {
@@ -49,7 +54,8 @@ pub fn clearance(
         accounts: active.count(),
         approvals: &approvals,
         applied: status.applied.as_ref().map(|applied| applied.hash.as_str()),
-        in_place_since: status.in_place_since.as_ref().map(|at| at.0),
+        in_place_since: in_place_since(observed, plan, &status, &others),
+        nothing_wanted: plan.removing && others.is_empty(),
         begun: &begun,
         drifting_since: Some(drifting.map_or(now, |found| found.last_transition_time.0)),
         revert_after: signed("spec.drift.revertAfter", &spec.drift.revert_after)?,
@@ -57,6 +63,38 @@ pub fn clearance(
         propagation: signed("spec.guardrails.propagationDelay", &observed.object.spec.guardrails.propagation_delay)?,
         now,
     }))
+}
+
+/// Other sets of the organization that name, or had, a baseline of which this one takes something away.
+fn others(context: &Context, set: &GuardrailSet, plan: &SetPlan) -> Vec<GuardrailSet> {
+    let taken: BTreeSet<&str> = plan.removals.iter().map(Step::baseline).collect();
+    let mut sets = context.stores.sets_of(&set.spec.organization_ref.name);
+    sets.retain(|other| {
+        other.name_any() != set.name_any() && retire::names_of(other).any(|name| taken.contains(name.as_str()))
+    });
+    sets
+}
+
+/// Since when everything that any set wants of what is taken away is in place: the latest of all of them; `None` when something of it
+/// is not, or when that is not on record yet.
+fn in_place_since(
+    observed: &Observed,
+    plan: &SetPlan,
+    status: &GuardrailSetStatus,
+    others: &[GuardrailSet],
+) -> Option<Timestamp> {
+    let since = |status: &GuardrailSetStatus| status.in_place_since.as_ref().map(|at| at.0);
+    let mut latest = if plan.removing { None } else { Some(since(status)?) };
+    for other in others {
+        let planned = observed.plan.sets.iter().find(|found| found.name == other.name_any());
+        // One that does not write, or is suspended, puts nothing in place that would have to be waited for.
+        let Some(planned) = planned.filter(|found| found.mode == Mode::Enforce && !found.removing) else { continue };
+        if !planned.steps.is_empty() {
+            return None;
+        }
+        latest = latest.max(Some(since(&other.status.clone().unwrap_or_default())?));
+    }
+    latest
 }
 
 /// The maintenance window of a set.

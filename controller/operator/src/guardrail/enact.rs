@@ -76,7 +76,10 @@ pub async fn tag(context: &Context, observed: &Observed, ids: &[String], key: &s
 }
 
 /// The role that writes; else why nothing may be written.
-fn may_write(observed: &Observed) -> Result<Role, String> {
+///
+/// # Errors
+/// In words.
+pub fn may_write(observed: &Observed) -> Result<Role, String> {
     if observed.object.spec.guardrails.hold_writes {
         return Err("spec.guardrails.holdWrites of the AwsOrganization is true".to_owned());
     }

@@ -9,6 +9,7 @@ mod observe;
 mod overlay;
 mod report;
 mod retire;
+mod written;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,7 +17,7 @@ use std::time::Duration;
 use kube::ResourceExt;
 use kube::runtime::controller::Action;
 use soc2_crds::GuardrailSet;
-use soc2_guardrails::{Clearance, SetPlan};
+use soc2_guardrails::{Clearance, WaitingKind};
 
 use crate::context::Context;
 use crate::control::{Reconciler, jittered, until};
@@ -27,6 +28,7 @@ pub use observe::{Blocked, Observed, observe};
 pub use overlay::Overlay;
 pub use report::{MANAGER, SetSnapshot};
 pub use retire::is_removing;
+pub use written::Written;
 
 /// When nothing happens, a set is looked at this often; drift is found when the feed reads the policies.
 const IDLE: Duration = Duration::from_mins(5);
@@ -54,6 +56,11 @@ impl Reconciler for GuardrailReconciler {
         }
         if context.is_new_generation(&*set) {
             context.feeds.touch(&set.spec.organization_ref.name);
+            context.written.forget(&set.name_any());
+        }
+        // Its own status brings it here at once; what failed is tried again after a while.
+        if let Some(rest) = context.written.rest(&set.name_any()) {
+            return Ok(Action::requeue(rest));
         }
         let writing = context.feeds.writing(&set.spec.organization_ref.name);
         // One writer per organization: plans of two sets must not be enacted side by side.
@@ -90,33 +97,37 @@ async fn turn(context: &Context, set: &Arc<GuardrailSet>) -> Result<Done, Error>
         return Ok(Done::Next(Action::requeue(AFTER_WRITES)));
     };
     if is_removing(set) && plan.refused.is_none() && plan.removals.is_empty() && !observed.settling {
-        return retire::release(context, set).await.map(Done::Next);
+        let Some(other) = retire::waits_for(context, &observed, set) else {
+            return retire::release(context, set).await.map(Done::Next);
+        };
+        let message = format!("what GuardrailSet {other} wants of the same baselines is not known: see its conditions");
+        return Ok(Done::Blocked(Blocked::waiting("OtherSetRefused", message)));
+    }
+    if !is_removing(set) && plan.refused.is_none() {
+        retire::hold(context, set).await?;
     }
     let clearance = match clearance::clearance(context, &observed, set, &plan) {
         Ok(clearance) => clearance,
         Err(blocked) => return Ok(Done::Blocked(blocked)),
     };
-    if !clearance.steps.is_empty() {
-        retire::hold(context, set).await?;
-        report::applying(context, set, &plan, &clearance).await?;
-    }
+    // What is held is not begun.
+    let begins = !clearance.steps.is_empty() && enact::may_write(&observed).is_ok();
+    let begun = if begins { report::applying(context, set, &plan, &clearance).await? } else { None };
+    let set: &GuardrailSet = begun.as_deref().unwrap_or(set);
     let enacted = enact::enact(context, &observed, &plan.name, &clearance.steps).await;
+    if enacted.error.is_some() {
+        context.written.failed(&plan.name, jittered(AFTER_FAILURE));
+    }
     report::report(context, set, &observed, &report::Outcome { plan: &plan, clearance: &clearance, enacted: &enacted })
         .await?;
     if observed.settling {
         // The feed's own interval is too long to wait for.
         context.feeds.request_policies(&set.spec.organization_ref.name);
     }
-    Ok(Done::Next(Action::requeue(next(context, &plan, &clearance, &enacted, observed.settling))))
+    Ok(Done::Next(Action::requeue(next(context, &clearance, &enacted, observed.settling))))
 }
 
-fn next(
-    context: &Context,
-    plan: &SetPlan,
-    clearance: &Clearance,
-    enacted: &enact::Enacted,
-    settling: bool,
-) -> Duration {
+fn next(context: &Context, clearance: &Clearance, enacted: &enact::Enacted, settling: bool) -> Duration {
     if enacted.error.is_some() || enacted.held.is_some() {
         return jittered(AFTER_FAILURE);
     }
@@ -127,8 +138,8 @@ fn next(
     if let Some(due) = due {
         return until(due, (context.now)()).min(jittered(IDLE));
     }
-    // In place for the first time: that is recorded, and what is too much can be timed.
-    if plan.steps.is_empty() && !plan.removals.is_empty() && clearance.waiting.is_none() {
+    // In place for the first time: that is recorded now, and what is too much can be timed.
+    if clearance.waiting.as_ref().is_some_and(|waiting| waiting.kind == WaitingKind::Propagating) {
         return AFTER_WRITES;
     }
     jittered(IDLE)

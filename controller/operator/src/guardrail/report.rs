@@ -1,10 +1,13 @@
 //! The report step: status, conditions and events of a set, on every path.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
+use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
-use kube::{Resource, ResourceExt};
+use kube::{Api, Resource, ResourceExt};
 use soc2_crds::{AppliedStatus, BaselineStatus, GuardrailSet, GuardrailSetStatus, PlanStatus};
+use soc2_guardrails::plan::reason;
 use soc2_guardrails::{Clearance, Mode, SetPlan, Step, Waiting, WaitingKind};
 
 use super::enact::Enacted;
@@ -20,8 +23,16 @@ use crate::requested_at;
 /// Field manager of the guardrails' part.
 pub const MANAGER: &str = "soc2-operator/guardrails";
 
-const FIELDS: &[&str] =
-    &["observedGeneration", "lastHandledReconcileAt", "plan", "applied", "inPlaceSince", "removing", "baselines"];
+const FIELDS: &[&str] = &[
+    "observedGeneration",
+    "lastHandledReconcileAt",
+    "plan",
+    "applied",
+    "inPlaceSince",
+    "removing",
+    "removingPlan",
+    "baselines",
+];
 const CONDITIONS: &[&str] = &[
     "Ready",
     "Stalled",
@@ -45,6 +56,8 @@ pub struct SetSnapshot {
     pub organization: String,
     /// For each baseline: its name, whether it is where it has to be, and how often it was put back.
     pub baselines: Vec<(String, bool, u64)>,
+    /// Since when its plan waits for a person or for its window, if it does.
+    pub pending_since: Option<Timestamp>,
 }
 
 /// A turn: what was planned, what of it was let through, and what became of that.
@@ -58,16 +71,21 @@ pub struct Outcome<'a> {
 }
 
 /// Says that writing begins, before the first write: after a crash it is on record, and approved removals go on.
+///
+/// Gives the object as it is then: what comes after builds on it.
 pub async fn applying(
     context: &Context,
     set: &GuardrailSet,
     plan: &SetPlan,
     clearance: &Clearance,
-) -> Result<(), Error> {
+) -> Result<Option<Arc<GuardrailSet>>, Error> {
     let mut status = base(set);
     status.plan = plan_status(plan);
     let weakening = clearance.steps.iter().filter(|step| matches!(step, Step::Detach { weakens: true, .. }));
-    status.removing = weakening.take(MOST_REMOVALS).map(Step::to_string).collect();
+    let weakening: Vec<String> = weakening.take(MOST_REMOVALS).map(Step::to_string).collect();
+    if clearance.approval.is_some() && !weakening.is_empty() {
+        (status.removing, status.removing_plan) = (weakening, Some(plan.hash.clone()));
+    }
     if !plan.steps.is_empty() {
         status.in_place_since = None;
     }
@@ -79,7 +97,9 @@ pub async fn applying(
         Fact::yes("Reconciling", "Applying", message.clone()),
         Fact::unknown("Ready", "Applying", message),
     ];
-    write(context, set, &status, facts).await
+    write(context, set, &status, facts).await?;
+    let api: Api<GuardrailSet> = Api::all(context.client.clone());
+    Ok(api.get_opt(&set.name_any()).await?.map(Arc::new))
 }
 
 /// Says why a set that is being deleted is still there.
@@ -123,6 +143,9 @@ pub async fn report(
     let gone = plan.removals.iter().filter(|step| !enacted.done.contains(step)).map(Step::to_string);
     let left: BTreeSet<String> = gone.collect();
     status.removing.retain(|step| left.contains(step));
+    if status.removing.is_empty() {
+        status.removing_plan = None;
+    }
     status.baselines = baselines(set, observed, outcome, drift_before);
     let snapshot = SetSnapshot {
         organization: observed.object.name_any(),
@@ -131,6 +154,7 @@ pub async fn report(
             .iter()
             .map(|found| (found.name.clone(), in_sync && found.attached == found.targets, found.drift_reverted))
             .collect(),
+        pending_since: pending_since(set, outcome, (context.now)()),
     };
     context.published.set(&set.name_any(), snapshot);
     let before = set.status.clone().unwrap_or_default();
@@ -142,9 +166,30 @@ pub async fn report(
     write(context, set, &status, facts).await
 }
 
+/// Since when a plan waits for a person or for its window.
+fn pending_since(set: &GuardrailSet, outcome: &Outcome<'_>, now: Timestamp) -> Option<Timestamp> {
+    let type_ = match outcome.clearance.waiting.as_ref()?.kind {
+        WaitingKind::ApprovalPending => "ApprovalPending",
+        WaitingKind::WaitingForWindow => "WaitingForWindow",
+        _ => return None,
+    };
+    let conditions = set.status.iter().flat_map(|status| &status.conditions);
+    let mut before = conditions.filter(|found| found.type_ == type_ && found.status == "True");
+    Some(before.next().map_or(now, |found| found.last_transition_time.0))
+}
+
 /// Since when everything wanted is in place.
 fn in_place(status: &mut GuardrailSetStatus, plan: &SetPlan, settling: bool, now: Time) {
-    if plan.mode != Mode::Enforce || plan.refused.is_some() || plan.removing {
+    if plan.removing {
+        return;
+    }
+    // While it does not write, or contradicts another set, others may make what it had stricter: to go back is no drift then.
+    let contradicts = plan.refused.as_ref().is_some_and(|refusal| refusal.reason == reason::BASELINE_CONFLICT);
+    if plan.mode != Mode::Enforce || contradicts {
+        (status.applied, status.in_place_since) = (None, None);
+        return;
+    }
+    if plan.refused.is_some() {
         return;
     }
     if !plan.steps.is_empty() {
@@ -347,6 +392,7 @@ fn base(set: &GuardrailSet) -> GuardrailSetStatus {
         applied: before.applied,
         in_place_since: before.in_place_since,
         removing: before.removing,
+        removing_plan: before.removing_plan,
         baselines: before.baselines,
         conditions: Vec::new(),
     }

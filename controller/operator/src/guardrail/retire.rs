@@ -1,5 +1,6 @@
 //! What becomes of a set's policies when it is deleted: they are left behind, or taken away, or let go of untouched.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use kube::ResourceExt;
@@ -8,6 +9,7 @@ use kube::runtime::controller::Action;
 use serde_json::json;
 use soc2_crds::{DeletionPolicy, GuardrailMode, GuardrailSet};
 use soc2_guardrails::RETAINED_TAG;
+use soc2_guardrails::library::PROTECT_EXEMPT;
 
 use super::observe::Observed;
 use super::{AFTER_FAILURE, enact, report};
@@ -38,6 +40,25 @@ pub fn is_abandoned(set: &GuardrailSet) -> bool {
     set.annotations().get(ABANDON).is_some_and(|value| value == "true")
 }
 
+/// Baselines that a set names, had, or gets beside those.
+pub fn names_of(set: &GuardrailSet) -> impl Iterator<Item = String> + '_ {
+    let named = set.spec.baselines.iter().map(|baseline| baseline.name.clone());
+    let had = set.status.iter().flat_map(|status| &status.baselines).map(|baseline| baseline.name.clone());
+    named.chain(had).chain([PROTECT_EXEMPT.to_owned()])
+}
+
+/// Another set that may want what a set that goes takes away, and cannot be planned now.
+pub fn waits_for(context: &Context, observed: &Observed, set: &GuardrailSet) -> Option<String> {
+    let mine: BTreeSet<String> = names_of(set).collect();
+    let refused = |other: &GuardrailSet| {
+        let planned = observed.plan.sets.iter().find(|found| found.name == other.name_any());
+        planned.is_some_and(|found| found.refused.is_some() && !found.removing)
+    };
+    let sets = context.stores.sets_of(&set.spec.organization_ref.name);
+    let mut sets = sets.iter().filter(|other| other.name_any() != set.name_any() && refused(other));
+    sets.find(|other| names_of(other).any(|name| mine.contains(&name))).map(ResourceExt::name_any)
+}
+
 /// Makes sure that a set that enforces is not gone before its policies are dealt with.
 pub async fn hold(context: &Context, set: &GuardrailSet) -> Result<(), Error> {
     if set.spec.mode != GuardrailMode::Enforce || set.finalizers().iter().any(|name| name == FINALIZER) {
@@ -45,35 +66,36 @@ pub async fn hold(context: &Context, set: &GuardrailSet) -> Result<(), Error> {
     }
     let mut finalizers = set.finalizers().to_vec();
     finalizers.push(FINALIZER.to_owned());
-    patch(context, set, &finalizers).await
+    Ok(patch(context, set, &finalizers).await?)
 }
 
 /// Lets the object go.
 pub async fn release(context: &Context, set: &GuardrailSet) -> Result<Action, Error> {
     let finalizers: Vec<String> = set.finalizers().iter().filter(|name| *name != FINALIZER).cloned().collect();
-    patch(context, set, &finalizers).await?;
+    match patch(context, set, &finalizers).await {
+        // It is gone, which is what was wanted.
+        Err(kube::Error::Api(status)) if status.is_not_found() => {}
+        result => result?,
+    }
     context.feeds.touch(&set.spec.organization_ref.name);
     Ok(Action::await_change())
 }
 
-async fn patch(context: &Context, set: &GuardrailSet, finalizers: &[String]) -> Result<(), Error> {
+async fn patch(context: &Context, set: &GuardrailSet, finalizers: &[String]) -> kube::Result<()> {
     let api: Api<GuardrailSet> = Api::all(context.client.clone());
     // With the version that was seen: somebody else's finalizer must not be lost.
     let body = json!({"metadata": {"resourceVersion": set.metadata.resource_version, "finalizers": finalizers}});
-    match api.patch_metadata(&set.name_any(), &PatchParams::default(), &Patch::Merge(&body)).await {
-        Err(kube::Error::Api(status)) if status.is_not_found() => Ok(()),
-        result => result.map(drop).map_err(Error::from),
-    }
+    api.patch_metadata(&set.name_any(), &PatchParams::default(), &Patch::Merge(&body)).await.map(drop)
 }
 
 /// Leaves the policies behind: tagged, so that they are nobody's. Those that another set wants too stay ours.
 pub async fn retain(context: &Context, observed: &Observed, set: Arc<GuardrailSet>) -> Result<Action, Error> {
-    let mine = set.status.iter().flat_map(|status| &status.baselines).map(|baseline| baseline.name.as_str());
-    let wanted = |name: &str| {
-        observed.plan.sets.iter().any(|other| other.baselines.iter().any(|baseline| baseline.name == name))
-    };
-    let left: Vec<String> =
-        mine.filter(|name| !wanted(name)).filter_map(|name| observed.plan.carriers.get(name).cloned()).collect();
+    // Suspended and refused ones too: what they want is theirs.
+    let others = context.stores.sets_of(&set.spec.organization_ref.name);
+    let others = others.iter().filter(|other| other.name_any() != set.name_any());
+    let wanted: BTreeSet<String> = others.flat_map(names_of).collect();
+    let mine: BTreeSet<String> = names_of(&set).filter(|name| !wanted.contains(name)).collect();
+    let left: Vec<String> = mine.iter().filter_map(|name| observed.plan.carriers.get(name).cloned()).collect();
     if !left.is_empty()
         && let Err(held) = enact::tag(context, observed, &left, RETAINED_TAG, &set.name_any()).await
     {

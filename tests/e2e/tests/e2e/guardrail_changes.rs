@@ -1,8 +1,8 @@
 //! Changes of guardrail sets: who has to approve what, in which order it is written, and when.
 
 use anyhow::{Context, Result, ensure};
-use e2e::eventually;
 use e2e::stand::Stand;
+use e2e::{Operator, eventually};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
@@ -44,6 +44,11 @@ pub(crate) async fn approve(stand: &Stand, name: &str, hash: &str) -> Result<()>
     stand.plane.apply_yaml(&object.to_string()).await.map(drop)
 }
 
+/// Since when the plan waits.
+async fn waiting_since(operator: &Operator) -> Result<f64> {
+    operator.metric("soc2_guardrail_plan_pending_timestamp_seconds{").await
+}
+
 async fn hash(stand: &Stand) -> Result<String> {
     let set = stand.get("grset", "leave-org").await?;
     Ok(set["status"]["plan"]["hash"].as_str().context("no plan")?.to_owned())
@@ -73,7 +78,7 @@ async fn attached_to(stand: &Stand, paths: &[&str]) -> Result<()> {
 #[tokio::test]
 async fn nothing_is_written_before_the_plan_of_this_hash_is_approved() -> Result<()> {
     let stand = Stand::start().await?;
-    let _operator = stand.operator().await?;
+    let operator = stand.operator().await?;
     stand.plane.apply_yaml(&organization("0s")?).await?;
     stand.plane.apply_yaml(&set(&json!({}))).await?;
     let pending = stand.condition("grset", "leave-org", "ApprovalPending", "True", "ApprovalRequired").await?;
@@ -81,6 +86,8 @@ async fn nothing_is_written_before_the_plan_of_this_hash_is_approved() -> Result
     let message = pending["message"].as_str().unwrap_or_default();
     ensure!(message.contains(&planned), "the hash to approve is not in: {message}");
 
+    let since = waiting_since(&operator).await?;
+    ensure!(since > 1.7e9, "since when the plan waits: {since}");
     // Of another plan.
     approve(&stand, "stale", &"0".repeat(64)).await?;
     stand.condition("grapp", "stale", "Ready", "False", "Stale").await?;
@@ -94,6 +101,11 @@ async fn nothing_is_written_before_the_plan_of_this_hash_is_approved() -> Result
 
     approve(&stand, "good", &planned).await?;
     stand.condition("grset", "leave-org", "InSync", "True", "InSync").await?;
+    eventually("nothing to wait any more", || async {
+        ensure!(waiting_since(&operator).await.is_err(), "it still waits");
+        Ok(())
+    })
+    .await?;
     stand.condition("grapp", "good", "Ready", "True", "Current").await?;
     let table = stand.kubectl(&["get", "grapp"]).await?;
     ensure!(table.contains("Stale") && table.contains("Current") && table.contains("security-team"), "{table}");
