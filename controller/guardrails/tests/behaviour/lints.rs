@@ -24,8 +24,8 @@ fn well_formed_policies_have_no_finding() {
 #[test]
 fn the_library_has_no_error() {
     for guardrail in Catalog::builtin().unwrap().guardrails() {
-        let nobody = Exemptions::default();
-        let compiled = compile(guardrail, &guardrail.example_parameters, &nobody, &nobody).unwrap();
+        let exempt = Exemptions::written("test", &["arn:aws:iam::*:role/BreakGlass".to_owned()]).unwrap();
+        let compiled = compile(guardrail, &guardrail.example_parameters, &exempt, &exempt).unwrap();
         let found = lint(&compiled.content, &LintOptions::default());
         // With all that a guardrail can do switched on, one statement may do what another one does as well.
         let fine = |found: &Diagnostic| found.severity() < Severity::Warning || found.id() == "SCP016";
