@@ -157,3 +157,29 @@ proptest! {
         prop_assert_eq!(weakening.is_empty(), under(&world) == before);
     }
 }
+
+#[test]
+fn what_a_refused_set_had_is_left_alone_too() {
+    let mut world = world();
+    let both = |paths: &[&str], name: &str| set(name, Mode::Enforce, units(&world.org, paths, &[]), &[LEAVE]);
+    let (keeps, had) = (both(&["Workloads"], "keeps"), both(&["Sandbox"], "had"));
+    world.enforce(&[keeps.clone(), had.clone()]);
+    // It no longer names the baseline, and cannot be planned: nobody knows whether it is done with it.
+    let refused = SetInput { previous: had.baselines.clone(), baselines: vec!["no-such".to_owned()], ..had };
+    let plan = world.plan(&[keeps, refused]);
+    assert!(plan.sets.iter().all(|set| set.removals.is_empty()), "{:?}", plan.sets);
+}
+
+#[test]
+fn a_newcomer_does_not_displace_what_is_in_place() {
+    let mut world = world();
+    world.reserved_slots = 7;
+    let place =
+        |name: &str, baseline: &str| set(name, Mode::Enforce, units(&world.org, &["Workloads"], &[]), &[baseline]);
+    let old = SetInput { in_place: true, ..place("z-old", LEAVE) };
+    let new = place("a-new", "protect-config");
+    let refused =
+        |sets: &[SetInput]| -> Vec<bool> { world.plan(sets).sets.iter().map(|set| set.refused.is_some()).collect() };
+    assert_eq!(refused(&[old.clone(), new.clone()]), [true, false], "there is one slot, and the old one keeps it");
+    assert_eq!(refused(&[SetInput { in_place: false, ..old }, new]), [false, true], "else by name");
+}
