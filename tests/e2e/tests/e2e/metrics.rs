@@ -113,6 +113,12 @@ async fn everything(stand: &Stand) -> Result<Operator> {
     stand.kubectl(&["patch", "cprof", "production", "--type=merge", "-p", patch]).await?;
     let queue = r#"[{"op": "add", "path": "/spec/securityHub/0/events", "value": {"queueUrl": "https://sqs.eu-west-1.amazonaws.com/222222222222/soc2-findings", "role": {"arn": "arn:aws:iam::222222222222:role/soc2-events", "externalId": "acme-7"}}}]"#;
     stand.kubectl(&["patch", "awsorg", "acme", "--type=json", "-p", queue]).await?;
+    // A plan that waits for a person.
+    let waiting = binaries::read("docs/samples/guardrails.yaml")?
+        .replace("name: leave-org\n", "name: waiting\n")
+        .replace("path: Workloads", "path: Sandbox")
+        .replace("approval: Automatic", "approval: Manual");
+    stand.plane.apply_yaml(&waiting).await?;
     let mut options = stand.operator_options();
     options.flags = vec!["--metrics-account-tags".to_owned(), "team,env".to_owned()];
     let operator = Operator::start(options).await?;
