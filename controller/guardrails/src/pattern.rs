@@ -1,8 +1,10 @@
 //! Patterns with `*` (any characters) and `?` (one character), as the policy language has them.
 
 mod compiled;
+mod covers;
 
 pub(crate) use compiled::{Action, Actions, Arn, Pattern, Resource};
+pub(crate) use covers::{covers, covers_arn};
 
 /// Whether `text` matches `pattern` as a whole.
 pub(crate) fn matches(pattern: &str, text: &str) -> bool {

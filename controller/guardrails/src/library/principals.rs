@@ -6,6 +6,7 @@ use soc2_crds::{AwsOrganizationSpec, GuardrailSetSpec};
 
 use super::parameters::Parameters;
 use crate::inventory::PolicyInventory;
+use crate::pattern::covers_arn;
 
 /// Control Tower sets accounts up and mends them with these; both names are fixed, by it and by stack sets of AWS.
 const CONTROL_TOWER: [&str; 2] = ["arn:*:iam::*:role/AWSControlTowerExecution", "arn:*:iam::*:role/stacksets-exec-*"];
@@ -105,7 +106,8 @@ impl Exemptions {
     #[must_use]
     pub fn patterns(&self) -> Vec<&str> {
         let taken_in = |pattern: &&String| {
-            let takes_in = |other: &String| covers(other, pattern) && (!covers(pattern, other) || other < *pattern);
+            let takes_in =
+                |other: &String| covers_arn(other, pattern) && (!covers_arn(pattern, other) || other < *pattern);
             self.0.iter().any(|other| other != *pattern && takes_in(other))
         };
         self.0.iter().filter(|pattern| !taken_in(pattern)).map(String::as_str).collect()
@@ -120,32 +122,8 @@ impl Exemptions {
     /// Whether everybody whom a pattern matches is exempt.
     #[must_use]
     pub fn cover(&self, pattern: &str) -> bool {
-        self.0.iter().any(|exempt| covers(exempt, pattern))
+        self.0.iter().any(|exempt| covers_arn(exempt, pattern))
     }
-}
-
-/// Whether every ARN that `narrow` matches is matched by `wide`. Part by part, as `ArnLike` compares; sometimes says no where it is yes.
-fn covers(wide: &str, narrow: &str) -> bool {
-    let (wide, narrow): (Vec<&str>, Vec<&str>) = (wide.splitn(6, ':').collect(), narrow.splitn(6, ':').collect());
-    wide.len() == narrow.len() && wide.iter().zip(&narrow).all(|(wide, narrow)| part_covers(wide, narrow))
-}
-
-/// A `*` of `wide` stands for any characters of `narrow`, wildcards included; a `?` for one character or a `?`.
-fn part_covers(wide: &str, narrow: &str) -> bool {
-    // reached: how much of `narrow` can be behind us, after each symbol of `wide`.
-    let narrow: Vec<char> = narrow.chars().collect();
-    let mut reached: BTreeSet<usize> = BTreeSet::from([0]);
-    for symbol in wide.chars() {
-        let next = |at: &usize| {
-            let fits = narrow.get(*at).is_some_and(|found| *found == symbol || (symbol == '?' && *found != '*'));
-            fits.then_some(at + 1)
-        };
-        reached = match symbol {
-            '*' => reached.first().map(|from| (*from..=narrow.len()).collect()).unwrap_or_default(),
-            _ => reached.iter().filter_map(next).collect(),
-        };
-    }
-    reached.contains(&narrow.len())
 }
 
 /// The principals that an organization exempts: those for emergencies, and the operator's own roles. Where its object names no

@@ -32,39 +32,6 @@ fn with_variables_as(pattern: &str, stand_in: &str) -> String {
     out + rest
 }
 
-/// Whether everything that `narrow` matches is matched by `wide` too. May say no where it is so, never yes where it is not.
-pub(super) fn covers(wide: &str, narrow: &str) -> bool {
-    // `narrow` is read as a text in which only a star takes a star: going back to the last star is enough, as in matching.
-    let (mut wide, mut narrow) = (wide.chars(), narrow.chars());
-    let mut retry = None;
-    loop {
-        let (mut wide_next, mut narrow_next) = (wide.clone(), narrow.clone());
-        match (wide_next.next(), narrow_next.next()) {
-            (None, None) => return true,
-            (Some('*'), _) => {
-                retry = Some((wide_next.clone(), narrow.clone()));
-                wide = wide_next;
-                continue;
-            }
-            (Some('?'), Some(found)) if found != '*' => {
-                (wide, narrow) = (wide_next, narrow_next);
-                continue;
-            }
-            (Some(wanted), Some(found)) if wanted != '?' && wanted == found => {
-                (wide, narrow) = (wide_next, narrow_next);
-                continue;
-            }
-            _ => {}
-        }
-        let Some((after_star, mut rest)) = retry.take() else { return false };
-        if rest.next().is_none() {
-            return false;
-        }
-        (wide, narrow) = (after_star.clone(), rest.clone());
-        retry = Some((after_star, rest));
-    }
-}
-
 /// Whether there is a text that both match.
 pub(super) fn overlap(left: &str, right: &str) -> bool {
     let (left, right): (Vec<char>, Vec<char>) = (left.chars().collect(), right.chars().collect());
@@ -104,8 +71,8 @@ fn ends_differ<'a>(pairs: impl Iterator<Item = (&'a char, &'a char)>) -> bool {
 mod tests {
     use proptest::prelude::*;
 
-    use super::{covers, has_wildcard, is_everything, literal_parts, overlap, without_variables};
-    use crate::pattern::matches;
+    use super::{has_wildcard, is_everything, literal_parts, overlap, without_variables};
+    use crate::pattern::{covers, matches};
 
     #[test]
     fn patterns_are_compared_without_a_text() {

@@ -36,9 +36,8 @@ fn clause_covers(new: &Clause, old: &Clause, pattern_covers: fn(&str, &str) -> b
     }
 }
 
-/// A wildcard of `narrow` is like any other character here, which only a `*` of `wide` may take.
 fn action_covers(wide: &str, narrow: &str) -> bool {
-    wide.eq_ignore_ascii_case(narrow) || (!wide.contains('?') && pattern::matches_ignore_case(wide, narrow))
+    pattern::covers(&wide.to_ascii_lowercase(), &narrow.to_ascii_lowercase())
 }
 
 /// Wildcards of resources keep to their part of the ARN, except one at the end.

@@ -5,10 +5,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use k8s_openapi::api::core::v1::ObjectReference;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::Client;
 use kube::runtime::events::{Event, EventType, Recorder, Reporter};
 use tokio::sync::Mutex;
 use tokio::time::Instant;
+
+use super::conditions::Fact;
 
 /// What happened to an object.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,6 +24,24 @@ pub struct Happening {
     pub action: &'static str,
     /// In words.
     pub note: String,
+}
+
+/// An event when an object becomes valid or invalid; of a valid one at its first sight none.
+#[must_use]
+pub fn of_validity(before: &[Condition], facts: &[Fact]) -> Vec<Happening> {
+    let before = before.iter().find(|condition| condition.type_ == "Ready");
+    let Some(ready) = facts.iter().find(|fact| fact.type_ == "Ready") else { return Vec::new() };
+    let news = match before {
+        Some(before) => before.status != ready.status,
+        None => ready.status != "True",
+    };
+    let happening = || Happening {
+        warning: ready.status != "True",
+        reason: ready.reason.clone(),
+        action: "Validate",
+        note: ready.message.clone(),
+    };
+    if news { vec![happening()] } else { Vec::new() }
 }
 
 /// Publishes events.

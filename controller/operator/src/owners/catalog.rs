@@ -14,7 +14,7 @@ use crate::context::Context;
 use crate::control::Reconciler;
 use crate::error::Error;
 use crate::kubernetes::conditions::Fact;
-use crate::kubernetes::events::Happening;
+use crate::kubernetes::events::of_validity;
 use crate::kubernetes::status::{Desired, StatusWriter, fields_of};
 use crate::postures::MANAGER;
 use crate::requested_at;
@@ -44,7 +44,8 @@ impl Reconciler for CatalogReconciler {
             Ok(catalog) => good(&object, catalog),
             Err(problems) => bad(&object, problems),
         };
-        let happenings = happenings(&object, &facts);
+        let before = object.status.as_ref().map(|status| status.conditions.as_slice()).unwrap_or_default();
+        let happenings = of_validity(before, &facts);
         let desired = Desired { fields: fields_of(&status), conditions: facts };
         let writer = StatusWriter::new(context.client.clone(), MANAGER, FIELDS, CONDITIONS);
         let live = serde_json::to_value(&object.status).unwrap_or_default();
@@ -102,22 +103,4 @@ fn summary(spec: &ControlCatalogSpec) -> CatalogSummary {
 
 fn count(number: usize) -> u32 {
     u32::try_from(number).unwrap_or(u32::MAX)
-}
-
-/// An event when it becomes valid or invalid; of a valid one at its first sight none.
-fn happenings(object: &ControlCatalog, facts: &[Fact]) -> Vec<Happening> {
-    let conditions = object.status.iter().flat_map(|status| &status.conditions);
-    let before = conditions.into_iter().find(|condition| condition.type_ == "Ready");
-    let Some(ready) = facts.iter().find(|fact| fact.type_ == "Ready") else { return Vec::new() };
-    let news = match before {
-        Some(before) => before.status != ready.status,
-        None => ready.status != "True",
-    };
-    let happening = || Happening {
-        warning: ready.status != "True",
-        reason: ready.reason.clone(),
-        action: "Validate",
-        note: ready.message.clone(),
-    };
-    if news { vec![happening()] } else { Vec::new() }
 }

@@ -2,10 +2,10 @@
 
 use super::operator::{Family, Operator};
 use crate::lint::model::{Condition, Statement};
-use crate::lint::patterns::{covers, has_wildcard, is_everything, without_variables};
+use crate::lint::patterns::{has_wildcard, is_everything, without_variables};
 use crate::lint::rules::guardrail::{ASSUMED_ROLE_ARN, EXEMPTS_EVERYONE, OPEN_EXEMPTION};
 use crate::lint::{Diagnostic, LintOptions};
-use crate::pattern::ARN_PARTS;
+use crate::pattern::{ARN_PARTS, covers};
 
 /// Every role of every account of a partition.
 const EVERY_ROLE: [&str; 3] = ["arn:aws:iam::*:role/*", "arn:aws-cn:iam::*:role/*", "arn:aws-us-gov:iam::*:role/*"];

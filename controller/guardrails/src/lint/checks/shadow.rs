@@ -6,8 +6,8 @@ use super::operator::Operator;
 use crate::document::Effect;
 use crate::lint::Diagnostic;
 use crate::lint::model::{Clause, Policy, Statement};
-use crate::lint::patterns::covers;
 use crate::lint::rules::statement::{REDUNDANT_PATTERN, SHADOWED_STATEMENT};
+use crate::pattern::covers;
 
 /// A statement, ready to compare.
 struct Folded<'a> {

@@ -2,7 +2,7 @@
 
 use crate::condition::Condition;
 use crate::document::Statement;
-use crate::pattern;
+use crate::pattern::{covers, covers_arn};
 
 /// The six parts of an ARN.
 const PARTS: usize = 6;
@@ -21,27 +21,14 @@ fn fails_for(condition: &Condition, principal: &str) -> bool {
     let operator = condition.operator.to_ascii_lowercase();
     let values = &condition.values;
     match operator.strip_suffix("ifexists").unwrap_or(&operator) {
-        "arnnotlike" | "arnnotequals" => values.iter().any(|value| arn_covers(value, principal)),
-        "stringnotlike" => values.iter().any(|value| text_covers(value, principal)),
+        "arnnotlike" | "arnnotequals" => values.iter().any(|value| covers_arn(value, principal)),
+        "stringnotlike" => values.iter().any(|value| covers(value, principal)),
         "stringnotequals" => values.iter().any(|value| value == principal && !principal.contains(['*', '?'])),
         "arnlike" | "arnequals" | "stringlike" | "stringequals" => {
             !values.is_empty() && values.iter().all(|value| apart(value, principal))
         }
         _ => false,
     }
-}
-
-/// Whether `wide` matches all that `narrow` does. A wildcard of `narrow` is a character that only a `*` may take.
-fn text_covers(wide: &str, narrow: &str) -> bool {
-    wide == narrow || (!wide.contains('?') && pattern::matches(wide, narrow))
-}
-
-/// The same, part by part, as AWS compares ARNs.
-fn arn_covers(wide: &str, narrow: &str) -> bool {
-    let (wide, narrow): (Vec<&str>, Vec<&str>) = (split(wide), split(narrow));
-    wide.len() == PARTS
-        && narrow.len() == PARTS
-        && wide.iter().zip(&narrow).all(|(wide, narrow)| text_covers(wide, narrow))
 }
 
 /// Whether no ARN matches both: in some part what is before the first wildcard, or behind the last one, differs.
