@@ -37,7 +37,8 @@ fn clause_covers(new: &Clause, old: &Clause, pattern_covers: fn(&str, &str) -> b
 }
 
 fn action_covers(wide: &str, narrow: &str) -> bool {
-    pattern::covers(&wide.to_ascii_lowercase(), &narrow.to_ascii_lowercase())
+    let (wide, narrow) = (wide.to_ascii_lowercase(), narrow.to_ascii_lowercase());
+    wide == narrow || (!wide.contains('?') && pattern::covers(&wide, &narrow))
 }
 
 /// Wildcards of resources keep to their part of the ARN, except one at the end.

@@ -20,9 +20,11 @@ fn fails_for(condition: &Condition, principal: &str) -> bool {
     }
     let operator = condition.operator.to_ascii_lowercase();
     let values = &condition.values;
+    // An exemption that counts characters is more likely a mistake than meant: it is taken only word for word.
+    let plain = |value: &String| value == principal || !value.contains('?');
     match operator.strip_suffix("ifexists").unwrap_or(&operator) {
-        "arnnotlike" | "arnnotequals" => values.iter().any(|value| covers_arn(value, principal)),
-        "stringnotlike" => values.iter().any(|value| covers(value, principal)),
+        "arnnotlike" | "arnnotequals" => values.iter().any(|value| plain(value) && covers_arn(value, principal)),
+        "stringnotlike" => values.iter().any(|value| plain(value) && covers(value, principal)),
         "stringnotequals" => values.iter().any(|value| value == principal && !principal.contains(['*', '?'])),
         "arnlike" | "arnequals" | "stringlike" | "stringequals" => {
             !values.is_empty() && values.iter().all(|value| apart(value, principal))
