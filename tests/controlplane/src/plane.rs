@@ -135,6 +135,13 @@ impl ControlPlane {
             .context("run kubectl")
     }
 
+    /// What the API server answers to a GET of a path, as the administrator: what kubectl would show, without starting it. Fails
+    /// when it refuses.
+    pub async fn read(&self, path: &str) -> Result<serde_json::Value> {
+        let request = http::Request::get(path).body(Vec::new()).context("a path")?;
+        self.admin.request(request).await.with_context(|| format!("GET {path}"))
+    }
+
     /// Kills kube-apiserver with SIGKILL. Clients see cut connections, then refused ones. What was
     /// stored stays in etcd. Fails when the signal cannot be sent.
     pub fn kill_apiserver(&self) -> Result<()> {

@@ -4,11 +4,14 @@
 //! sleeps for a fixed time.
 
 pub mod binaries;
+pub mod crash;
 pub mod demo;
 pub mod objects;
 pub mod openmetrics;
 pub mod operator;
 pub mod prometheus;
+pub mod promise;
+pub mod router;
 pub mod sandbox;
 pub mod stand;
 pub mod wait;

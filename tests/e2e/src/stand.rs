@@ -107,15 +107,15 @@ impl Stand {
         Ok(())
     }
 
-    /// An object as JSON, by kubectl. `place` is its name, or its namespace and name with a `/` between them.
+    /// An object as JSON. `place` is its name, or its namespace and name with a `/` between them.
     ///
     /// # Errors
     /// When it is not there.
     pub async fn get(&self, kind: &str, place: &str) -> Result<Value> {
         let (namespace, name) = place.split_once('/').unwrap_or(("default", place));
-        let output = self.plane.kubectl(["get", kind, name, "-n", namespace, "-o", "json"]).await?;
-        ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-        Ok(serde_json::from_slice(&output.stdout)?)
+        let mut object = self.plane.read(&format!("{}/{name}", collection(kind, namespace)?)).await?;
+        leave_managers_out(&mut object);
+        Ok(object)
     }
 
     /// Field managers of an object.
@@ -129,15 +129,15 @@ impl Stand {
         Ok(fields.iter().filter_map(|entry| entry["manager"].as_str().map(str::to_owned)).collect())
     }
 
-    /// All objects of a kind as JSON, by kubectl.
+    /// All objects of a kind as JSON; of a namespaced one those in `default`.
     ///
     /// # Errors
-    /// When kubectl fails.
+    /// When the API server refuses.
     pub async fn list(&self, kind: &str) -> Result<Vec<Value>> {
-        let output = self.plane.kubectl(["get", kind, "-o", "json"]).await?;
-        ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-        let list: Value = serde_json::from_slice(&output.stdout)?;
-        Ok(list["items"].as_array().cloned().unwrap_or_default())
+        let list = self.plane.read(&collection(kind, "default")?).await?;
+        let mut objects = list["items"].as_array().cloned().unwrap_or_default();
+        objects.iter_mut().for_each(leave_managers_out);
+        Ok(objects)
     }
 
     /// Waits until there is an event about an object; `place` is as in [`Self::get`].
@@ -147,8 +147,7 @@ impl Stand {
     pub async fn event(&self, place: &str, reason: &str) -> Result<()> {
         let (namespace, name) = place.split_once('/').unwrap_or(("default", place));
         eventually(&format!("an event {reason} of {place}"), || async {
-            let text = self.kubectl(&["get", "events", "-n", namespace, "-o", "json"]).await?;
-            let list: Value = serde_json::from_str(&text)?;
+            let list = self.plane.read(&format!("/api/v1/namespaces/{namespace}/events")).await?;
             let events = list["items"].as_array().cloned().unwrap_or_default();
             let of_object = events.iter().filter(|event| event["involvedObject"]["name"] == name);
             let reasons: Vec<&str> = of_object.filter_map(|event| event["reason"].as_str()).collect();
@@ -223,6 +222,31 @@ impl Stand {
             }
         })
         .await
+    }
+}
+
+/// Path of the objects of a kind of ours, by its short name.
+fn collection(kind: &str, namespace: &str) -> Result<String> {
+    let group = "/apis/soc2-operator.dev/v1alpha1";
+    let (plural, namespaced) = match kind {
+        "awsorg" => ("awsorganizations", false),
+        "cprof" => ("complianceprofiles", false),
+        "ccat" => ("controlcatalogs", false),
+        "grset" => ("guardrailsets", false),
+        "grapp" => ("guardrailapprovals", false),
+        "scpb" => ("scpbaselines", false),
+        "apos" => ("accountpostures", false),
+        "cexc" => ("complianceexceptions", true),
+        "catt" => ("controlattestations", true),
+        other => bail!("no kind with the short name {other}"),
+    };
+    Ok(if namespaced { format!("{group}/namespaces/{namespace}/{plural}") } else { format!("{group}/{plural}") })
+}
+
+/// As kubectl shows objects.
+fn leave_managers_out(object: &mut Value) {
+    if let Some(metadata) = object["metadata"].as_object_mut() {
+        metadata.remove("managedFields");
     }
 }
 

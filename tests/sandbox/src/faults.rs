@@ -51,6 +51,9 @@ pub struct FaultSpec {
     /// Part of the caller's ARN, such as the name of a role.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub role: Option<String>,
+    /// Only writes, or only reads.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub writes: Option<bool>,
     /// What it does.
     pub kind: FaultKind,
     /// Acts on each n-th matching call.
@@ -220,6 +223,7 @@ impl FaultSpec {
             && wants(&self.account, target.account)
             && wants(&self.region, target.region)
             && self.role.as_deref().is_none_or(|role| target.principal.contains(role))
+            && self.writes.is_none_or(|writes| writes == target.writes)
             && self.kind.concerns(target)
     }
 }

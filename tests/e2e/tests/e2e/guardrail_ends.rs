@@ -21,8 +21,8 @@ async fn delete(stand: &Stand) -> Result<()> {
 
 async fn gone(stand: &Stand) -> Result<()> {
     eventually("the object to be gone", || async {
-        let left = stand.kubectl(&["get", "grset", "--ignore-not-found", "-o", "name"]).await?;
-        ensure!(left.trim().is_empty(), "{left}");
+        let left = stand.list("grset").await?;
+        ensure!(left.is_empty(), "{left:#?}");
         Ok(())
     })
     .await

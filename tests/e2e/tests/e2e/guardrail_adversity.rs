@@ -1,0 +1,90 @@
+//! AWS at its slowest and busiest: writes that conflict, reads that lag, enforcement that lags more, and a person who edits meanwhile.
+
+use anyhow::{Context, Result, ensure};
+use e2e::eventually;
+use e2e::promise::Before;
+use e2e::stand::Stand;
+use serde_json::json;
+
+use crate::guardrail_changes::organization;
+use crate::guardrails::{content, targets, writes};
+
+const POLICY: &str = "soc2-acme-deny-leave-org";
+
+fn set(path: &str) -> String {
+    json!({
+        "apiVersion": "soc2-operator.dev/v1alpha1", "kind": "GuardrailSet", "metadata": {"name": "all"},
+        "spec": {
+            "organizationRef": {"name": "acme"}, "mode": "Enforce", "approval": "Automatic", "maxAffectedAccounts": "20",
+            "targets": {"include": [{"organizationalUnit": {"path": path}}]}, "baselines": [{"name": "deny-leave-org"}],
+        },
+    })
+    .to_string()
+}
+
+#[tokio::test]
+async fn conflicts_throttling_and_lags_cost_no_needless_write() -> Result<()> {
+    let stand = Stand::start().await?;
+    // What is written is seen half a minute later, and enforced after a quarter of an hour.
+    stand.sandbox.post("/settings", json!({"readLagMs": 30_000, "enforceLagMs": 900_000})).await?;
+    stand.sandbox.fault(json!({"service": "organizations", "kind": "conflict", "every": 2})).await?;
+    stand.sandbox.fault(json!({"service": "organizations", "kind": "throttle", "every": 5})).await?;
+    let operator = stand.operator().await?;
+    stand.plane.apply_yaml(&organization("8s")?).await?;
+    let before = Before::of(&stand.sandbox).await?;
+    stand.plane.apply_yaml(&set("Workloads/Prod")).await?;
+    let prod = stand.sandbox.unit("Workloads/Prod").await?;
+    let workloads = stand.sandbox.unit("Workloads").await?;
+    attached(&stand, &[&prod]).await?;
+    stand.plane.apply_yaml(&set("Workloads")).await?;
+    attached(&stand, &[&prod, &workloads]).await?;
+    // The operator's clock says 8 s, the sandbox's a quarter of an hour: what it waits for.
+    stand.sandbox.post("/clock", json!({"advanceSeconds": 900})).await?;
+    attached(&stand, &[&workloads]).await.with_context(|| operator.log())?;
+    let done = writes(&stand).await?;
+    ensure!(done.len() == 4, "create, attach, attach, detach, and nothing more: {done:#?}");
+    before.kept(&stand.sandbox).await?;
+    stand.condition("grset", "all", "InSync", "True", "InSync").await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_person_who_edits_meanwhile_is_answered_once_for_each_edit() -> Result<()> {
+    let stand = Stand::start().await?;
+    stand.sandbox.post("/settings", json!({"readLagMs": 3_000})).await?;
+    stand.sandbox.fault(json!({"service": "organizations", "kind": "conflict", "every": 2})).await?;
+    let _operator = stand.operator().await?;
+    stand.plane.apply_yaml(&organization("0s")?).await?;
+    stand.plane.apply_yaml(&set("Workloads")).await?;
+    stand.condition("grset", "all", "InSync", "True", "InSync").await?;
+    let original = stand.sandbox.policy(POLICY).await?.context("no policy")?;
+    let id = original["id"].as_str().context("id")?.to_owned();
+    let count = writes(&stand).await?.len();
+    for edit in 1..=3 {
+        let text = json!({"Version": "2012-10-17", "Statement": [{"Sid": format!("Edit{edit}"), "Effect": "Deny", "Action": "s3:PutObject", "Resource": "*"}]});
+        stand.sandbox.post(&format!("/world/policies/{id}"), json!({"content": text.to_string()})).await?;
+        eventually(&format!("edit {edit} to be undone"), || async {
+            let found = stand.sandbox.policy(POLICY).await?.context("gone")?;
+            ensure!(content(&found) == content(&original) && targets(&found) == targets(&original), "{found:#}");
+            Ok(())
+        })
+        .await?;
+    }
+    stand.condition("grset", "all", "InSync", "True", "InSync").await?;
+    let done = writes(&stand).await?.len() - count;
+    ensure!(done == 3, "{done} writes for 3 edits");
+    Ok(())
+}
+
+async fn attached(stand: &Stand, wanted: &[&str]) -> Result<()> {
+    let mut wanted: Vec<String> = wanted.iter().map(|id| (*id).to_owned()).collect();
+    wanted.sort();
+    eventually(&format!("the policy to be attached to {wanted:?}"), || async {
+        let policy = stand.sandbox.policy(POLICY).await?.context("no policy yet")?;
+        let mut found = targets(&policy);
+        found.sort();
+        ensure!(found == wanted, "{found:?}");
+        Ok(())
+    })
+    .await
+}
