@@ -7,6 +7,7 @@ pub mod events;
 pub mod impact;
 pub mod plan;
 pub mod quiet;
+pub mod reads;
 pub mod scale;
 pub mod scrape;
 pub mod sweep;

@@ -9,13 +9,14 @@ use bench::Figures;
 type Section = (&'static str, fn(&mut Figures<'_>) -> Result<()>);
 
 /// Every section, in the order in which they are printed. A new one is a file in this crate and a line here.
-const SECTIONS: [Section; 10] = [
+const SECTIONS: [Section; 11] = [
     ("asff", bench::asff::run),
     ("assess", bench::assess::run),
     ("decide", bench::decide::run),
     ("impact", bench::impact::run),
     ("plan", bench::plan::run),
     ("events", bench::events::run),
+    ("reads", bench::reads::run),
     ("quiet", bench::quiet::run),
     ("sweep", bench::sweep::run),
     ("scrape", bench::scrape::run),

@@ -71,7 +71,8 @@ async fn drift_is_reverted_whether_edited_detached_or_deleted() -> Result<()> {
         // Deleting needs two writes: create and attach.
         if count >= 4 { Ok(count) } else { bail!("{:#}", set["status"]) }
     })
-    .await?;
+    .await
+    .with_context(|| operator.log())?;
     let drift = operator.metric("soc2_guardrail_drift_total{").await?;
     ensure!(drift >= 4.0, "{drift} in the metrics, {reverted} in the status");
     let events = stand.kubectl(&["get", "events", "-n", "default"]).await?;
