@@ -118,9 +118,10 @@ fn each_has_cases_a_runbook_and_says_who_has_to_do_what() -> Result<()> {
 fn hasty_rules(stand: &Stand) -> Result<Vec<PathBuf>> {
     let write = |class: &str| {
         let text = binaries::read(&rules_file(class))?;
-        let lines = text.lines().map(|line| if line.starts_with("    for: ") { "    for: 0s" } else { line });
+        let lines: Vec<&str> =
+            text.lines().map(|line| if line.starts_with("    for: ") { "    for: 0s" } else { line }).collect();
         let path = stand.dir.path().join(format!("{class}.yaml"));
-        std::fs::write(&path, lines.map(|line| format!("{line}\n")).collect::<String>())?;
+        std::fs::write(&path, lines.join("\n"))?;
         Ok(path)
     };
     CLASSES.into_iter().map(write).collect()
