@@ -39,6 +39,12 @@ impl Fault {
         fault
     }
 
+    /// Whether a service control policy denied the call, explicitly or by allowing nothing, where AWS says so in its message.
+    pub(crate) fn is_by_scp(&self) -> bool {
+        let says = |message: &String| message.to_ascii_lowercase().contains("service control policy");
+        self.class() == ErrorClass::Denied && self.message.as_ref().is_some_and(says)
+    }
+
     /// What can be done about it.
     pub(crate) fn class(&self) -> ErrorClass {
         class_of(self.code.as_deref().unwrap_or_default(), self.status)
@@ -159,6 +165,23 @@ mod tests {
         for body in ["", "<html>Not Found</html>", "[1]", "\"x\"", "{\"code\":7}"] {
             assert_eq!(Fault::read(404, None, body.as_bytes()), Fault { status: 404, ..Fault::default() }, "{body}");
         }
+    }
+
+    #[test]
+    fn a_denial_by_a_service_control_policy_is_told_from_others() {
+        let user = "User: arn:aws:sts::1:assumed-role/r/s is not authorized to perform: organizations:ListRoots";
+        for (code, end, by_scp) in [
+            ("AccessDeniedException", "with an explicit deny in a service control policy", true),
+            ("AccessDenied", "on resource: * with an explicit deny in a service control policy: arn:aws:x", true),
+            ("AccessDenied", "because no service control policy allows the organizations:ListRoots action", true),
+            ("AccessDenied", "because no identity-based policy allows the organizations:ListRoots action", false),
+            ("InvalidInputException", "is no service control policy", false),
+        ] {
+            let body = serde_json::json!({"__type": code, "message": format!("{user} {end}")});
+            let fault = Fault::read(400, None, body.to_string().as_bytes());
+            assert_eq!(fault.is_by_scp(), by_scp, "{code} {end}");
+        }
+        assert!(!Fault::default().is_by_scp());
     }
 
     #[test]

@@ -36,6 +36,7 @@ pub struct AwsMetrics {
     requests: Family<Attempt, Counter>,
     durations: Family<Call, Histogram, fn() -> Histogram>,
     throttled: Family<Call, Counter>,
+    denied_by_scp: Family<Call, Counter>,
 }
 
 impl fmt::Debug for AwsMetrics {
@@ -52,6 +53,7 @@ impl AwsMetrics {
             // 20 ms to 20 s.
             durations: Family::new_with_constructor(|| Histogram::new(exponential_buckets(0.02, 2.0, 11))),
             throttled: Family::default(),
+            denied_by_scp: Family::default(),
         };
         registry.register("aws_requests", "Attempts to call AWS, by outcome", metrics.requests.clone());
         registry.register_with_unit(
@@ -61,6 +63,8 @@ impl AwsMetrics {
             metrics.durations.clone(),
         );
         registry.register("aws_throttled", "Attempts that AWS throttled", metrics.throttled.clone());
+        let help = "Attempts that a service control policy denied, where AWS says so";
+        registry.register("aws_denied_by_scp", help, metrics.denied_by_scp.clone());
         metrics
     }
 
@@ -69,15 +73,31 @@ impl AwsMetrics {
         SharedInterceptor::new(Meter(Arc::new(self.clone())))
     }
 
-    fn count(&self, call: &Call, outcome: &'static str, began: Option<Instant>) {
+    fn count(&self, call: &Call, End { outcome, by_scp }: End, began: Option<Instant>) {
         let attempt = Attempt { service: call.service.clone(), operation: call.operation.clone(), outcome };
         self.requests.get_or_create(&attempt).inc();
         if outcome == outcome_of(ErrorClass::Throttled) {
             self.throttled.get_or_create(call).inc();
         }
+        if by_scp {
+            self.denied_by_scp.get_or_create(call).inc();
+        }
         if let Some(began) = began {
             self.durations.get_or_create(call).observe(began.elapsed().as_secs_f64());
         }
+    }
+}
+
+/// How an attempt ended.
+#[derive(Clone, Copy, Debug)]
+struct End {
+    outcome: &'static str,
+    by_scp: bool,
+}
+
+impl End {
+    fn of(outcome: &'static str) -> Self {
+        Self { outcome, by_scp: false }
     }
 }
 
@@ -123,16 +143,19 @@ impl Intercept for Meter {
         cfg: &mut ConfigBag,
     ) -> Result<(), BoxError> {
         let failed = context.output_or_error().is_none_or(|result| result.is_err());
-        let outcome = match (failed, context.response()) {
-            (false, _) => "ok",
+        let end = match (failed, context.response()) {
+            (false, _) => End::of("ok"),
             // A success that could not be read, or was not read to its end.
-            (true, Some(response)) if response.status().is_success() => outcome_of(ErrorClass::Transient),
-            (true, Some(response)) => outcome_of(Fault::of(response).class()),
-            (true, None) => outcome_of(ErrorClass::Transient),
+            (true, Some(response)) if response.status().is_success() => End::of(outcome_of(ErrorClass::Transient)),
+            (true, Some(response)) => {
+                let fault = Fault::of(response);
+                End { outcome: outcome_of(fault.class()), by_scp: fault.is_by_scp() }
+            }
+            (true, None) => End::of(outcome_of(ErrorClass::Transient)),
         };
         if let Some(called) = cfg.load::<Metadata>() {
             let call = Call { service: called.service().to_ascii_lowercase(), operation: called.name().to_owned() };
-            self.0.count(&call, outcome, cfg.load::<Began>().map(|began| began.0));
+            self.0.count(&call, end, cfg.load::<Began>().map(|began| began.0));
         }
         Ok(())
     }

@@ -1,6 +1,6 @@
 //! A real Prometheus that scrapes the operator.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result, bail, ensure};
@@ -26,12 +26,22 @@ impl Prometheus {
     /// # Errors
     /// When it does not come up.
     pub async fn start(dir: &Path, url: &str) -> Result<Self> {
+        Self::start_with_rules(dir, url, &[]).await
+    }
+
+    /// The same with files of rules, which it evaluates each second.
+    ///
+    /// # Errors
+    /// When it does not come up, as with a rule that cannot be read.
+    pub async fn start_with_rules(dir: &Path, url: &str, rules: &[PathBuf]) -> Result<Self> {
         let program = tokio::task::spawn_blocking(PrometheusTools::ensure).await??.prometheus();
         let target = url.strip_prefix("http://").context("the operator's address")?;
         let config = dir.join("prometheus.yaml");
         let text = format!(
-            "global: {{scrape_interval: 1s, scrape_timeout: 1s}}\n\
-             scrape_configs: [{{job_name: soc2-operator, static_configs: [{{targets: [\"{target}\"]}}]}}]\n"
+            "global: {{scrape_interval: 1s, scrape_timeout: 1s, evaluation_interval: 1s}}\n\
+             rule_files: {}\n\
+             scrape_configs: [{{job_name: soc2-operator, static_configs: [{{targets: [\"{target}\"]}}]}}]\n",
+            serde_json::to_string(rules)?
         );
         std::fs::write(&config, text)?;
         let mut command = Command::new(program);
@@ -80,6 +90,16 @@ impl Prometheus {
         let answer: Value = response.json().await?;
         ensure!(answer["status"] == "success", "{query}: {}", answer["error"]);
         Ok(answer["data"]["result"].as_array().cloned().unwrap_or_default())
+    }
+
+    /// Its rules, of all groups, each with its state, its health and its alerts.
+    ///
+    /// # Errors
+    /// When it does not answer.
+    pub async fn rules(&self) -> Result<Vec<Value>> {
+        let found = self.get("/api/v1/rules").await?;
+        let groups = found["groups"].as_array().cloned().unwrap_or_default();
+        Ok(groups.iter().flat_map(|group| group["rules"].as_array().cloned().unwrap_or_default()).collect())
     }
 
     /// What it knows of each metric: type, unit and help, by name.

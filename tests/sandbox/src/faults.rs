@@ -24,6 +24,8 @@ pub enum FaultKind {
     ExpireToken,
     /// Denied in AWS's words for a missing permission.
     AccessDenied,
+    /// Denied in AWS's words for a deny in a service control policy.
+    DeniedByScp,
     /// `ConcurrentModificationException`, on writes of Organizations.
     Conflict,
     /// `PolicyChangesInProgressException`, on writes of Organizations.

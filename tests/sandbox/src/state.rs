@@ -214,6 +214,9 @@ impl State {
             Some(FaultKind::Timeout) => return Plan::Hang,
             Some(FaultKind::Cut) => return Plan::Cut,
             Some(FaultKind::AccessDenied) => return denied(),
+            Some(FaultKind::DeniedByScp) => {
+                return Plan::Refuse(service.denied_by_scp(&call.principal, &action, &resource()));
+            }
             Some(FaultKind::Conflict) => return Plan::Refuse(organizations::concurrent_modification()),
             Some(FaultKind::ChangesInProgress) => return Plan::Refuse(organizations::changes_in_progress()),
             _ => {}
@@ -347,8 +350,17 @@ impl Service {
     fn access_denied(self, arn: &str, action: &str, resource: &str) -> ApiError {
         // SQS spells its actions small.
         let action = if self == Self::Sqs { action.to_ascii_lowercase() } else { action.to_owned() };
-        let error = sts::access_denied(arn, &action, resource);
-        let why = format!("{} because no identity-based policy allows the {action} action", error.message);
+        let why = format!("because no identity-based policy allows the {action} action");
+        self.denied(arn, &action, resource, &why)
+    }
+
+    fn denied_by_scp(self, arn: &str, action: &str, resource: &str) -> ApiError {
+        self.denied(arn, action, resource, "with an explicit deny in a service control policy")
+    }
+
+    fn denied(self, arn: &str, action: &str, resource: &str, why: &str) -> ApiError {
+        let error = sts::access_denied(arn, action, resource);
+        let why = format!("{} {why}", error.message);
         match self {
             Self::Organizations => ApiError::bad_request("AccessDeniedException", why),
             Self::SecurityHub | Self::Sqs => ApiError::new(403, "AccessDeniedException", why),

@@ -4,41 +4,57 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::core::DeserializeGuard;
 use kube::runtime::reflector::Store;
 use kube::{Resource, ResourceExt};
+use prometheus_client::registry::Unit;
 
-use super::{Family, Labels};
+use super::{Family, Labels, with};
 use crate::context::Stores;
 
-/// `resource_condition`.
-pub(super) fn family(stores: &Stores) -> Family {
-    let mut series = Vec::new();
-    push(&mut series, &stores.organizations, |object| object.status.as_ref().map(|status| &*status.conditions));
-    push(&mut series, &stores.profiles, |object| object.status.as_ref().map(|status| &*status.conditions));
-    push(&mut series, &stores.sets, |object| object.status.as_ref().map(|status| &*status.conditions));
-    push(&mut series, &stores.exceptions, |object| object.status.as_ref().map(|status| &*status.conditions));
-    push(&mut series, &stores.attestations, |object| object.status.as_ref().map(|status| &*status.conditions));
-    push(&mut series, &stores.catalogs, |object| object.status.as_ref().map(|status| &*status.conditions));
-    push(&mut series, &stores.baselines, |object| object.status.as_ref().map(|status| &*status.conditions));
-    Family::gauge("resource_condition", "1 for the current status and reason of each condition of an object", series)
+type Series = Vec<(Labels, f64)>;
+
+/// `resource_condition`, and since when each has its status.
+pub(super) fn families(stores: &Stores) -> [Family; 2] {
+    let mut found = Found::default();
+    found.push(&stores.organizations, |object| object.status.as_ref().map(|status| &*status.conditions));
+    found.push(&stores.profiles, |object| object.status.as_ref().map(|status| &*status.conditions));
+    found.push(&stores.sets, |object| object.status.as_ref().map(|status| &*status.conditions));
+    found.push(&stores.exceptions, |object| object.status.as_ref().map(|status| &*status.conditions));
+    found.push(&stores.attestations, |object| object.status.as_ref().map(|status| &*status.conditions));
+    found.push(&stores.catalogs, |object| object.status.as_ref().map(|status| &*status.conditions));
+    found.push(&stores.baselines, |object| object.status.as_ref().map(|status| &*status.conditions));
+    let current = "1 for the current status and reason of each condition of an object";
+    let since = "Time since when a condition has its current status, as seconds since 1970";
+    [
+        Family::gauge("resource_condition", current, found.current),
+        Family::gauge("resource_condition_since_timestamp", since, found.since).in_unit(Unit::Seconds),
+    ]
 }
 
-fn push<K>(series: &mut Vec<(Labels, f64)>, store: &Store<DeserializeGuard<K>>, of: impl Fn(&K) -> Option<&[Condition]>)
-where
-    K: Resource<DynamicType = ()> + Clone + 'static,
-{
-    let mut objects = store.state();
-    objects.sort_by_cached_key(|guard| (guard.namespace(), guard.name_any()));
-    for guard in objects {
-        let Ok(object) = &guard.0 else { continue };
-        for condition in of(object).unwrap_or_default() {
-            let labels = vec![
-                ("kind", K::kind(&()).into_owned()),
-                ("namespace", object.namespace().unwrap_or_default()),
-                ("name", object.name_any()),
-                ("type", condition.type_.clone()),
-                ("status", condition.status.clone()),
-                ("reason", condition.reason.clone()),
-            ];
-            series.push((labels, 1.0));
+#[derive(Default)]
+struct Found {
+    current: Series,
+    since: Series,
+}
+
+impl Found {
+    fn push<K>(&mut self, store: &Store<DeserializeGuard<K>>, of: impl Fn(&K) -> Option<&[Condition]>)
+    where
+        K: Resource<DynamicType = ()> + Clone + 'static,
+    {
+        let mut objects = store.state();
+        objects.sort_by_cached_key(|guard| (guard.namespace(), guard.name_any()));
+        for guard in objects {
+            let Ok(object) = &guard.0 else { continue };
+            for condition in of(object).unwrap_or_default() {
+                let labels = vec![
+                    ("kind", K::kind(&()).into_owned()),
+                    ("namespace", object.namespace().unwrap_or_default()),
+                    ("name", object.name_any()),
+                    ("type", condition.type_.clone()),
+                ];
+                self.since.push((labels.clone(), condition.last_transition_time.0.as_second() as f64));
+                let labels = with(with(labels, "status", &condition.status), "reason", &condition.reason);
+                self.current.push((labels, 1.0));
+            }
         }
     }
 }

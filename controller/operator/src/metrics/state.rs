@@ -55,7 +55,8 @@ impl Collector for StateCollector {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
         let encoder = &mut encoder;
         let read = self.read();
-        let mut families = vec![self.leader(), build_info(), self.pending(), conditions::family(&self.stores)];
+        let mut families = vec![self.leader(), build_info(), self.pending()];
+        families.extend(conditions::families(&self.stores));
         families.extend(organizations::families(&read));
         families.extend(guardrails::families(&self.sets()));
         let profiles = self.profiles();

@@ -1,9 +1,11 @@
 //! The operator from outside: a real Kubernetes API, a strict AWS, and what a user sees. One program, so that the tests run
 //! side by side; one file a behaviour, named for it.
 
+mod alerts;
 mod attestations;
 mod bad_input;
 mod catalogs;
+mod dashboards;
 mod demo;
 mod events;
 mod exceptions;

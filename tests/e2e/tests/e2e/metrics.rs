@@ -94,10 +94,12 @@ fn within_bounds(bounds: &BTreeMap<String, usize>, page: &BTreeMap<String, Famil
 }
 
 /// The samples, with each level of detail, and a throttled call.
-async fn everything(stand: &Stand) -> Result<Operator> {
+pub(crate) async fn everything(stand: &Stand) -> Result<Operator> {
     let throttle =
         json!({"service": "securityhub", "operation": "GetFindings", "kind": "throttle", "every": 3, "times": 2});
     stand.sandbox.fault(throttle).await?;
+    let denied = json!({"service": "sqs", "operation": "ReceiveMessage", "kind": "deniedByScp", "times": 1});
+    stand.sandbox.fault(denied).await?;
     stand.apply_samples().await?;
     let patch = json!({"spec": {
         "metrics": {"detail": "Control"},

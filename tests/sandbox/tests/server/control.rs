@@ -58,6 +58,7 @@ async fn faults_do_what_they_say() {
         ("throttle", "TooManyRequestsException"),
         ("serverError", "ServiceException"),
         ("accessDenied", "AccessDeniedException"),
+        ("deniedByScp", "AccessDeniedException"),
     ] {
         fault(&aws, json!({"kind": kind, "operation": "ListRoots", "times": 1})).await;
         assert_eq!(code(&aws, "ListRoots", json!({})).await, error);

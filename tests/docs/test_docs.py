@@ -1,0 +1,155 @@
+"""The documentation holds together: links lead somewhere, generated pages are as generated, and every reason that the operator can
+give is documented."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+BUILT = {"target", ".git", ".up", ".demo"}
+
+
+def pages():
+    for folder, folders, files in os.walk(ROOT):
+        folders[:] = [name for name in folders if name not in BUILT]
+        yield from (Path(folder) / name for name in files if name.endswith(".md"))
+
+
+PAGES = sorted(pages())
+# Crates and files whose words in CamelCase are reasons, but for these: types of conditions, kinds, and other words.
+SPEAKERS = [
+    "controller/operator/src", "controller/posture/src/assess", "controller/guardrails/src/gate.rs",
+    "controller/guardrails/src/plan/refusal.rs", "controller/guardrails/src/declared.rs",
+]
+SILENT = ["controller/operator/src/metrics", "controller/operator/src/http.rs"]
+NO_REASONS = set(
+    # Statuses, and types of conditions that only summarize.
+    "Ready Stalled Reconciling True False Unknown "
+    # Kinds and resource types.
+    "AwsOrganization ComplianceProfile ComplianceException ControlAttestation ControlCatalog GuardrailSet GuardrailApproval ScpBaseline AwsAccount "
+    # What events call the operator's doing.
+    "Assess Reconcile Validate "
+    # Codes of AWS, and of the operator's own errors, which are in messages.
+    "DuplicatePolicyException InvalidAccessException QueueDoesNotExist NotCreatedYet "
+    # States, and how Security Hub consolidates.
+    "Passed Failed NotApplicable Pending Refused Consolidated PerStandard FindingsPassed".split()
+)
+
+
+def without_code(text):
+    """A page without its fenced blocks."""
+    return re.sub(r"^(```|~~~).*?^\1\s*$", "", text, flags=re.M | re.S)
+
+
+def anchors(text):
+    """Anchors of headings, as GitHub makes them."""
+    found = {}
+    for heading in re.findall(r"^#+ +(.+?) *#*$", without_code(text), flags=re.M):
+        heading = re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", heading)
+        slug = re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
+        number = found.get(slug, 0)
+        found[slug] = number + 1
+        if number:
+            found[f"{slug}-{number}"] = 1
+    return set(found)
+
+
+def links(text):
+    plain = re.sub(r"`[^`\n]*`", "", without_code(text))
+    return re.findall(r"\]\(<?([^)\s>]+)>?(?: \"[^\"]*\")?\)", plain) + re.findall(r"^\[[^\]]+\]: (\S+)", plain, flags=re.M)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_links_lead_somewhere(page):
+    wrong = []
+    for link in links(page.read_text()):
+        if re.match(r"[a-z][a-z+.-]*:", link):
+            continue
+        path, _, anchor = link.partition("#")
+        target = (page.parent / path).resolve() if path else page
+        if not target.exists():
+            wrong.append(f"{link}: there is no such file")
+        elif anchor and target.suffix == ".md" and anchor not in anchors(target.read_text()):
+            wrong.append(f"{link}: there is no such heading")
+    assert not wrong
+
+
+@pytest.mark.parametrize("tool", ["reasons.py", "dashboards.py"])
+def test_generated_files_are_as_generated(tool):
+    done = subprocess.run([sys.executable, ROOT / "tests/tools" / tool, "--check"], text=True, capture_output=True)
+    assert done.returncode == 0, done.stderr
+
+
+def product(path):
+    """Code without tests and comments."""
+    code = path.read_text().split("#[cfg(test)]")[0]
+    return "\n".join(line for line in code.splitlines() if not line.strip().startswith("//"))
+
+
+def sources(places):
+    for place in places:
+        path = ROOT / place
+        yield from [path] if path.is_file() else sorted(path.rglob("*.rs"))
+
+
+def named(text):
+    return set(re.findall(r"`([A-Z]\w+)`", text))
+
+
+def documented(column=2):
+    """Reasons in docs/conditions.md; with column 1 the types of conditions."""
+    rows = [line.split("|") for line in (ROOT / "docs/conditions.md").read_text().splitlines() if line.startswith("| ")]
+    return set().union(*(named(row[column]) for row in rows))
+
+
+def events():
+    """Reasons of events, which the pages of the kinds name in a paragraph about events, or below a heading about them."""
+    texts = [re.sub(r"^(#+ .*)\n\n", r"\1\n", page.read_text(), flags=re.M) for page in (ROOT / "docs/kinds").glob("*.md")]
+    paragraphs = [part for text in texts for part in text.split("\n\n")]
+    return set().union(*(named(part) for part in paragraphs if "event" in part.lower()))
+
+
+def test_every_reason_is_documented():
+    known, missing = documented(1) | documented(2) | events() | NO_REASONS, {}
+    silent = set(sources(SILENT))
+    for path in sources(SPEAKERS):
+        if path in silent or path.stem.endswith("tests") or "tests" in path.parts[len(ROOT.parts):]:
+            continue
+        for word in re.findall(r'"([A-Z][a-z]+(?:[A-Z][a-z]+)*)"', product(path)):
+            if word not in known:
+                missing.setdefault(word, str(path.relative_to(ROOT)))
+    assert not missing, "add these to the table of conditions in docs/kinds, and run tests/tools/reasons.py"
+
+
+def test_every_documented_reason_is_given_by_the_code():
+    code = "\n".join(product(path) for path in sources(["controller", "crds/src"]))
+    # States of enums are printed by their names.
+    words = set(re.findall(r"\b[A-Z]\w+\b", code))
+    assert documented() - words == set()
+
+
+def test_commands_of_soc2ctl_exist():
+    """Every `soc2ctl COMMAND` that the documentation names is one of the overview in docs/soc2ctl.md, which a test compares with --help."""
+    overview = (ROOT / "docs/soc2ctl.md").read_text()
+    known = set(re.findall(r"`(?:soc2ctl )?([a-z]+)\b", "\n".join(line for line in overview.splitlines() if line.startswith("| "))))
+    named = {}
+    for page in PAGES:
+        for command in re.findall(r"soc2ctl ([a-z]+)\b", "\n".join(re.findall(r"```.*?```|`[^`]+`", page.read_text(), flags=re.S))):
+            named.setdefault(command, str(page.relative_to(ROOT)))
+    assert not {command: page for command, page in named.items() if command not in known}
+
+
+def test_dashboards_do_not_overlap():
+    for path in sorted((ROOT / "charts/soc2-operator/files/dashboards").glob("*.json")):
+        taken = {}
+        for panel in json.loads(path.read_text())["panels"]:
+            at = panel["gridPos"]
+            for x in range(at["x"], at["x"] + at["w"]):
+                for y in range(at["y"], at["y"] + at["h"]):
+                    assert x < 24 and (x, y) not in taken, f"{path.name}: {panel['title']!r} lies on {taken.get((x, y))!r}"
+                    taken[x, y] = panel["title"]
