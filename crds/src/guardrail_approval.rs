@@ -64,9 +64,22 @@ pub struct GuardrailApprovalSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "schema::ticket")]
     pub ticket: Option<String>,
+    /// Lets a wave of the set's rollout begin, instead of the plan as a whole: after the soak of the wave before it, whatever its gate
+    /// says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub promote: Option<Promotion>,
     /// Until when it may be used. What was applied stays. Omitted: no end.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<Time>,
+}
+
+/// A wave that may begin.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Promotion {
+    /// Number of the wave that may begin, from 2: the first one begins with the approval of the plan.
+    #[schemars(range(min = 2, max = 10))]
+    pub wave: u32,
 }
 
 /// Whether an approval counts.

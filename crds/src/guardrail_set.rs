@@ -8,6 +8,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::common::{ObjectRef, Targets};
+use crate::rollout::{RolloutSpec, RolloutStatus};
 use crate::schema;
 use crate::scp_baseline::AnyValue;
 
@@ -103,6 +104,10 @@ pub struct GuardrailSetSpec {
     /// When changes may be made. Omitted: always. Drift is put back at any time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub window: Option<MaintenanceWindow>,
+    /// In which order accounts get a change. Omitted: all at once. A change that takes waves has its baselines to itself: no other set
+    /// may name them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rollout: Option<RolloutSpec>,
     /// What becomes of its policies when a set that ever enforced is deleted. Default: Retain.
     #[serde(default)]
     pub deletion_policy: DeletionPolicy,
@@ -222,6 +227,9 @@ pub struct GuardrailSetStatus {
     /// What was last in place in full.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub applied: Option<AppliedStatus>,
+    /// How far a change is rolled out, while there is one and `spec.rollout` has waves.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rollout: Option<RolloutStatus>,
     /// Since when all that is wanted is in place, without a gap. What is too much goes only when that is enforced.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub in_place_since: Option<Time>,
@@ -236,8 +244,8 @@ pub struct GuardrailSetStatus {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 200))]
     pub baselines: Vec<BaselineStatus>,
-    /// `Ready`, `Stalled`, `Reconciling`, `InSync`, and `Planned`, `ApprovalPending`, `WaitingForWindow`, `Applying`, `Propagating`, `Held` or
-    /// `Refused` while true.
+    /// `Ready`, `Stalled`, `Reconciling`, `InSync`, and `Planned`, `ApprovalPending`, `WaitingForWindow`, `Applying`, `Propagating`, `Held`,
+    /// `Refused`, `Soaking`, `AwaitingPromotion` or `RolledBack` while true.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[x_kube(merge_strategy = kube::core::cel::ListMerge::Map(vec!["type".into()]))]
     pub conditions: Vec<Condition>,
@@ -283,6 +291,9 @@ pub struct AppliedStatus {
     pub hash: String,
     /// When.
     pub at: Time,
+    /// `ConfigMap` in the operator's namespace with the contents, to go back to; kept for sets with `spec.rollout`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub content: Option<String>,
 }
 
 /// One baseline of the set.

@@ -15,6 +15,7 @@ mod control_catalog;
 mod guardrail_approval;
 mod guardrail_set;
 mod manifest;
+mod rollout;
 mod schema;
 mod scp_baseline;
 
@@ -28,6 +29,7 @@ pub use control_catalog::*;
 pub use guardrail_approval::*;
 pub use guardrail_set::*;
 pub use manifest::{crds, manifest};
+pub use rollout::*;
 pub use scp_baseline::*;
 
 /// API group of every kind, and prefix of our labels, annotations and AWS tags.

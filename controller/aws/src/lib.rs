@@ -1,7 +1,7 @@
 //! AWS as the operator sees it: traits named for what they give, and their adapters on the AWS SDK.
 //!
 //! `SdkAws::connect` opens AWS. Behind it, from the outside in: an adapter for each trait (`directory` with `walk` and `tree`, `policies`,
-//! `security_hub` with `findings`, `queue`, `state`); `caller`, through which every call goes: credentials (`session`), a place in the rate limiter's queue
+//! `security_hub` with `findings`, `queue`, `state`, `objects`); `caller`, through which every call goes: credentials (`session`), a place in the rate limiter's queue
 //! (`limiter`), the guard's permission if it writes, one attempt, and again where that can help; `explain`, which makes of a failed attempt
 //! an error that a person can act on; `metrics`, which the SDK calls around each attempt.
 
@@ -17,6 +17,7 @@ mod limiter;
 #[cfg(test)]
 mod loop_tests;
 mod metrics;
+mod objects;
 mod pages;
 mod policies;
 mod queue;
@@ -32,6 +33,7 @@ mod walk;
 
 pub use error::{AwsError, ErrorClass};
 pub use metrics::AwsMetrics;
+pub use objects::{Objects, StoredFile};
 pub use sdk::SdkAws;
 pub use settings::Settings;
 pub use state::{Draft, FolderStore, Saved, StateStore};

@@ -7,6 +7,7 @@ use crate::core::{Core, http_client};
 use crate::directory::OrganizationsDirectory;
 use crate::error::AwsError;
 use crate::metrics::AwsMetrics;
+use crate::objects::Objects;
 use crate::policies::OrganizationsWriter;
 use crate::queue::SqsQueue;
 use crate::security_hub::RegionalHub;
@@ -47,6 +48,10 @@ impl Aws for SdkAws {
 
     fn state_store(&self, url: &str) -> Result<Arc<dyn StateStore>, AwsError> {
         open(&self.core, url)
+    }
+
+    fn objects(&self, role: Option<&Role>, url: &str, region: Option<&str>) -> Result<Arc<dyn Objects>, AwsError> {
+        crate::objects::open(&self.core, role, url, region)
     }
 
     fn event_queue(&self, role: Option<&Role>, url: &str, region: &str) -> Arc<dyn EventQueue> {

@@ -40,6 +40,9 @@ pub trait Aws: Send + Sync {
     /// Keeps state at `url`, such as `s3://bucket/prefix`, with the operator's own credentials. An error says what is wrong with
     /// the URL; nothing is called yet.
     fn state_store(&self, url: &str) -> Result<Arc<dyn StateStore>, AwsError>;
+    /// Reads files at `url`, `s3://bucket/prefix` with `role` or `file:///folder`. `region` is that of the bucket; without it, the
+    /// operator's own. Nothing is called yet.
+    fn objects(&self, role: Option<&Role>, url: &str, region: Option<&str>) -> Result<Arc<dyn Objects>, AwsError>;
     /// Reads a queue of events. `region` is for URLs that do not tell theirs.
     fn event_queue(&self, role: Option<&Role>, url: &str, region: &str) -> Arc<dyn EventQueue>;
 }

@@ -2,6 +2,7 @@
 
 mod guarded;
 mod selection;
+mod waves;
 
 use std::collections::BTreeMap;
 
@@ -12,6 +13,7 @@ use soc2_posture::targets::select;
 
 pub use guarded::guarded;
 pub use selection::selection;
+pub use waves::wave_name;
 
 use crate::library::read_baseline;
 use crate::plan::{Limits, Mode, Refusal, SetInput};
@@ -37,7 +39,7 @@ pub fn set_input(
             GuardrailMode::Plan => Mode::Plan,
             GuardrailMode::Enforce => Mode::Enforce,
         },
-        rules: serde_json::to_string(&spec.targets).unwrap_or_default(),
+        rules: waves::rules(spec),
         previous: had.chain(named.iter().filter(|_| removing).cloned()).collect(),
         in_place: set.status.as_ref().is_some_and(|status| status.applied.is_some()),
         removing,
@@ -47,6 +49,7 @@ pub fn set_input(
         baselines: if removing { Vec::new() } else { named },
         parameters: parameters.collect(),
         exempt_principals: spec.exempt_principals.clone().unwrap_or_default(),
+        waves: if removing { None } else { waves::waves(set, organization) },
         // What a set wants no longer matters when it goes.
         error: if removing { None } else { tags_missing(set, organization).or_else(|| invalid_baseline(set, invalid)) },
     }

@@ -95,6 +95,12 @@ pub enum WaitingKind {
     Propagating,
     /// A difference is left alone for a while before it is put back.
     Drifted,
+    /// A wave is in place and soaks.
+    Soaking,
+    /// A person, or the gate, has to let the next wave begin.
+    AwaitingPromotion,
+    /// The gate failed: the change was taken back.
+    RolledBack,
 }
 
 impl fmt::Display for WaitingKind {

@@ -12,9 +12,12 @@
 //! - [`mod@declared`]: from what people declare to what a plan is made from.
 //! - [`mod@plan`]: what to write for a whole organization.
 //! - [`mod@gate`]: what of a plan may be written now.
+//! - [`mod@rollout`]: which wave of a plan comes next.
+//! - [`mod@cloudtrail`]: the calls that CloudTrail recorded.
 //! - [`mod@window`]: when changes may be made.
 
 mod call;
+pub mod cloudtrail;
 pub mod condition;
 pub mod cover;
 pub mod declared;
@@ -31,6 +34,7 @@ pub mod pack;
 mod pattern;
 pub mod plan;
 pub mod protection;
+pub mod rollout;
 mod rule;
 mod tree;
 mod truth;
@@ -48,8 +52,8 @@ pub use levels::{Effective, ReadPolicies};
 pub use library::{Exemptions, Parameters};
 pub use pack::{PackInput, Packing, minify, pack};
 pub use plan::{
-    Access, BaselinePlan, CLUSTER_TAG, Call, Counts, Drift, Guarded, Limits, Mode, OWNER_TAG, Owner, Plan, PlanInput,
-    PolicyBody, PolicyRef, RETAINED_TAG, Refusal, SetInput, SetPlan, Step, plan,
+    Access, BaselinePlan, CLUSTER_TAG, Call, Counts, Drift, Good, Guarded, Limits, Mode, OWNER_TAG, Owner, Plan, PlanInput,
+    PolicyBody, PolicyRef, RETAINED_TAG, Refusal, RolloutPlan, STAGED_TAG, SetInput, SetPlan, Step, WavePlan, Waves, plan,
 };
 pub use protection::protection;
 pub use window::{Window, WindowError};

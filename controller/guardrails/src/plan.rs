@@ -16,6 +16,7 @@ mod input;
 mod ownership;
 mod refusal;
 mod removal;
+mod rollout;
 mod slots;
 mod step;
 mod strength;
@@ -24,13 +25,15 @@ use std::collections::{BTreeMap, BTreeSet};
 
 pub use drift::Drift;
 pub use guards::{Access, Call, Guarded};
-pub use input::{BASELINE_TAG, CLUSTER_TAG, Limits, Mode, OWNER_TAG, Owner, PlanInput, RETAINED_TAG, SetInput};
+pub use input::{BASELINE_TAG, CLUSTER_TAG, Limits, Mode, OWNER_TAG, Owner, PlanInput, RETAINED_TAG, STAGED_TAG, SetInput};
 pub use refusal::{Refusal, reason};
+pub use rollout::{Good, RolloutPlan, WavePlan, Waves, staged};
 pub use step::{PolicyBody, PolicyRef, Step};
 
 use self::diff::diff;
 use self::draft::Draft;
 use self::ownership::Ownership;
+use self::rollout::Pending;
 use self::slots::Slots;
 use crate::cover::{self, Target, TargetId, affected};
 use soc2_posture::ids::AccountId;
@@ -77,6 +80,8 @@ pub struct SetPlan {
     pub refused: Option<Refusal>,
     /// Its baselines, each with where it belongs; empty when refused before that was known.
     pub baselines: Vec<BaselinePlan>,
+    /// Its waves, while it has something to roll out.
+    pub rollout: Option<RolloutPlan>,
     /// Accounts that its targets affect, after inheritance.
     pub affected_accounts: u32,
     /// Accounts for which `steps` and `removals` change something, after inheritance.
@@ -154,7 +159,11 @@ pub fn plan(input: &PlanInput<'_>) -> Plan {
     draft::complete(&mut drafts, input);
     let library: Vec<&str> = input.library.iter().map(|guardrail| guardrail.name.as_str()).collect();
     let ownership = Ownership::new(input.inventory, input.owner, &library);
-    let wanted = draft::wanted(&drafts);
+    let pending = rollout::pending(input, &mut drafts);
+    let mut wanted = draft::wanted(&drafts);
+    for (draft, waves) in drafts.iter().filter_map(|draft| Some((draft, pending.get(&draft.set.name)?))) {
+        waves.want(draft, &mut wanted);
+    }
     let for_all = refused_for_all(input, &ownership);
     let mut removals = removal::removals(input, &ownership, &drafts, &wanted);
     let mut slots = Slots::new(input);
@@ -165,9 +174,11 @@ pub fn plan(input: &PlanInput<'_>) -> Plan {
             draft.refused.clone_from(&for_all);
         }
         let removals = removals.remove(&draft.set.name).unwrap_or_default();
-        let set = set_plan(input, &ownership, &wanted, &slots, draft, removals);
+        let waves = pending.get(&draft.set.name);
+        let set = set_plan(input, &ownership, (&wanted, waves), &slots, draft, removals);
         if set.mode == Mode::Enforce {
             slots.accept(&set.steps);
+            set.rollout.iter().flat_map(|rollout| &rollout.waves).for_each(|wave| slots.accept(&wave.steps));
             steps.extend(set.steps.iter().cloned());
         }
         let targets = set.baselines.iter().flat_map(|baseline| &baseline.targets);
@@ -212,7 +223,7 @@ fn refused_for_all(input: &PlanInput<'_>, ownership: &Ownership<'_>) -> Option<R
 fn set_plan(
     input: &PlanInput<'_>,
     ownership: &Ownership<'_>,
-    wanted: &BTreeMap<&str, BTreeSet<TargetId>>,
+    (wanted, pending): (&BTreeMap<&str, BTreeSet<TargetId>>, Option<&Pending>),
     slots: &Slots<'_>,
     mut draft: Draft<'_>,
     mut removals: Vec<Step>,
@@ -238,12 +249,16 @@ fn set_plan(
         let mut refusals = baselines.filter_map(|compiled| guards::refusal(input.guarded, compiled, &reached));
         refusals.next().or_else(|| guards::loses_allow(input, &steps)).or_else(|| guards::loses_allow(input, &removals))
     };
-    if let Some(refusal) = taken.or_else(|| slots.refusal(&steps)).or_else(locks_out) {
+    let pending = pending.filter(|_| !steps.is_empty());
+    let mut rollout = pending.map(|pending| pending.plan(input, ownership, &draft));
+    let unfit = || pending?.refusal(input, slots, rollout.as_ref()?);
+    if let Some(refusal) = taken.or_else(|| slots.refusal(&steps)).or_else(unfit).or_else(locks_out) {
         draft.refuse(refusal);
     }
     if draft.refused.is_some() {
         steps.clear();
         removals.clear();
+        rollout = None;
     }
     steps.sort();
     found.extend(abandoned(&draft, &removals));
@@ -261,6 +276,7 @@ fn set_plan(
         steps,
         removals,
         baselines,
+        rollout,
     }
 }
 

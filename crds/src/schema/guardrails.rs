@@ -54,3 +54,31 @@ pub(crate) fn plan_hash(_: &mut SchemaGenerator) -> Schema {
         "must be the whole hash of a plan, 64 hex digits, as status.plan.hash of the guardrail set has it",
     )
 }
+
+/// How long a wave has to be in place.
+pub(crate) fn soak(_: &mut SchemaGenerator) -> Schema {
+    duration("1s", "720h", "24h")
+}
+
+/// Name of an S3 bucket.
+pub(crate) fn bucket(_: &mut SchemaGenerator) -> Schema {
+    text(63, "self.matches('^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$')", "must be the name of an S3 bucket, such as acme-trail")
+}
+
+/// Prefix of a trail in its bucket.
+pub(crate) fn bucket_prefix(_: &mut SchemaGenerator) -> Schema {
+    text(
+        200,
+        "self.matches('^[A-Za-z0-9!_.*()-]+(/[A-Za-z0-9!_.*()-]+)*$')",
+        "must be names joined by '/', without one at the beginning or end, such as trails/audit",
+    )
+}
+
+/// Where the files of a trail are.
+pub(crate) fn trail_url(_: &mut SchemaGenerator) -> Schema {
+    text(
+        512,
+        "self.matches('^(s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[^ ]*)?|file:///[^ ]+)$')",
+        "must be s3://bucket/prefix or file:///folder",
+    )
+}

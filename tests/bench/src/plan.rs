@@ -161,6 +161,7 @@ fn sets(org: &Organization) -> Result<(Vec<Guardrail>, Vec<SetInput>)> {
             removing: false,
             parameters: BTreeMap::new(),
             exempt_principals: Vec::new(),
+            waves: None,
             error: None,
         });
     }

@@ -8,7 +8,7 @@ use std::io::{self, Read, Seek, Write};
 use async_trait::async_trait;
 
 pub use folder::FolderStore;
-pub(crate) use object::open;
+pub(crate) use object::{open, s3};
 
 /// Keeps named blobs, which may be as large as all findings together: they are written and read piece by piece.
 #[async_trait]

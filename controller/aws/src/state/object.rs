@@ -36,18 +36,27 @@ const SINCE: Attribute = Attribute::Metadata(std::borrow::Cow::Borrowed("soc2-wr
 pub(crate) fn open(core: &Arc<Core>, url: &str) -> Result<Arc<dyn StateStore>, AwsError> {
     let (bucket, prefix) = parse(url)?;
     let session = core.session(None);
-    let options = ClientOptions::new().with_timeout(ATTEMPT).with_connect_timeout(core.settings.connect_timeout);
+    let store = s3(core, &session, bucket, &core.s3_region()).map_err(|error| wrong(url, &chain(&error)))?;
+    Ok(Arc::new(ObjectState::new(store, prefix, format!("s3://{bucket}"), Some(session))))
+}
+
+/// A bucket, as who holds these credentials.
+pub(crate) fn s3(
+    core: &Arc<Core>,
+    session: &Arc<Session>,
+    bucket: &str,
+    region: &str,
+) -> object_store::Result<Arc<dyn ObjectStore>> {
+    let mut options = ClientOptions::new().with_timeout(ATTEMPT).with_connect_timeout(core.settings.connect_timeout);
     let mut builder = AmazonS3Builder::new()
         .with_bucket_name(bucket)
-        .with_region(core.s3_region())
-        .with_credentials(Arc::new(Own { core: Arc::clone(core), session: Arc::clone(&session) }));
-    let mut options = options;
+        .with_region(region)
+        .with_credentials(Arc::new(Own { core: Arc::clone(core), session: Arc::clone(session) }));
     if let Some(endpoint) = core.s3_endpoint() {
         options = options.with_allow_http(endpoint.starts_with("http://"));
         builder = builder.with_endpoint(endpoint);
     }
-    let store = builder.with_client_options(options).build().map_err(|error| wrong(url, &chain(&error)))?;
-    Ok(Arc::new(ObjectState::new(Arc::new(store), prefix, format!("s3://{bucket}"), Some(session))))
+    Ok(Arc::new(builder.with_client_options(options).build()?))
 }
 
 /// Bucket and prefix of a URL.
@@ -66,7 +75,7 @@ fn wrong(url: &str, why: &str) -> AwsError {
     AwsError::new(ErrorClass::Terminal, "InvalidState", message)
 }
 
-/// The operator's own credentials, as all of its calls have them.
+/// Credentials as all of the operator's calls have them.
 #[derive(Debug)]
 struct Own {
     core: Arc<Core>,

@@ -3,11 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
+use soc2_guardrails::cloudtrail::Event;
 use soc2_guardrails::{Level, Verdict};
 use soc2_posture::ids::AccountId;
 
 use super::Unread;
-use super::event::Event;
 
 /// What became of the events.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]

@@ -7,10 +7,7 @@
 //!
 //! Memory depends on the largest record, the number of threads and the number of groups that are kept, not on the files.
 
-mod event;
 mod groups;
-mod records;
-mod services;
 
 use std::collections::{BTreeSet, HashMap};
 use std::num::NonZeroUsize;
@@ -19,12 +16,12 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use anyhow::{Context, Result, bail};
+use soc2_guardrails::cloudtrail::{self, Event, Fate};
 use soc2_guardrails::{Effective, Level, Verdict, verdict};
 use soc2_posture::ids::AccountId;
 
 use crate::progress::Progress;
 
-use event::{Event, Fate};
 pub use groups::{Counts, Denied, Group, Replay, Undecided};
 
 /// What is wrong with a file.
@@ -140,7 +137,7 @@ impl<'p, P: Fn(AccountId) -> Effective<'p>> Worker<'_, 'p, P> {
     fn file(&mut self, path: &Path, buffer: &mut Vec<u8>) -> Result<(), String> {
         let file = std::fs::File::open(path).map_err(|error| error.to_string())?;
         let input = crate::input::decompressed(file).map_err(|error| error.to_string())?;
-        records::each(input, buffer, |event| self.event(event))
+        cloudtrail::each(input, buffer, |event| self.event(event))
     }
 
     fn event(&mut self, event: &Event<'_>) {

@@ -17,7 +17,7 @@ use crate::cover::{Target, TargetId};
 use crate::document::Document;
 
 /// AWS's limit.
-const MAX_DESCRIPTION: usize = 512;
+pub(super) const MAX_DESCRIPTION: usize = 512;
 
 /// One baseline of a set against what is there.
 pub(super) struct Diff {
@@ -60,7 +60,7 @@ pub(super) fn diff(
 }
 
 /// The policy as it has to be.
-fn body(input: &PlanInput<'_>, compiled: &Compiled<'_>) -> PolicyBody {
+pub(super) fn body(input: &PlanInput<'_>, compiled: &Compiled<'_>) -> PolicyBody {
     let Compiled { guardrail, content, .. } = compiled;
     let owner = &input.owner.owner_id;
     let description = format!(

@@ -8,6 +8,7 @@ use soc2_posture::organization::Organization;
 
 use super::guards::Guarded;
 use super::refusal::Refusal;
+use super::rollout::Waves;
 use crate::cover::Selection;
 use crate::inventory::{Policy, PolicyInventory};
 use crate::library::{Exemptions, Parameters};
@@ -20,6 +21,9 @@ pub const CLUSTER_TAG: &str = "soc2-operator.dev/cluster-id";
 pub const BASELINE_TAG: &str = "soc2-operator.dev/baseline";
 /// Tag of a policy that its set left behind: it is nobody's until the tag is taken away.
 pub const RETAINED_TAG: &str = "soc2-operator.dev/retained";
+
+/// Tag of a second policy for a baseline, with the digest of its content: that is in force for the first waves of a change only.
+pub const STAGED_TAG: &str = "soc2-operator.dev/staged";
 
 /// Most characters of a policy's name.
 const MAX_NAME: usize = 128;
@@ -49,8 +53,18 @@ impl Owner {
     /// digits are of what it is for, not of what it says, so that an edit never makes a second policy.
     #[must_use]
     pub fn policy_name(&self, baseline: &str) -> String {
+        self.name(baseline, &[])
+    }
+
+    /// Name of our policy that carries a content of a baseline in the first waves of a change.
+    #[must_use]
+    pub fn staged_name(&self, baseline: &str, digest: &str) -> String {
+        self.name(baseline, &[digest])
+    }
+
+    fn name(&self, baseline: &str, more: &[&str]) -> String {
         let mut hash = Sha256::new();
-        for part in [self.owner_id.as_bytes(), baseline.as_bytes()] {
+        for part in [self.owner_id.as_str(), baseline].iter().chain(more).map(|part| part.as_bytes()) {
             hash.update((part.len() as u64).to_be_bytes());
             hash.update(part);
         }
@@ -109,6 +123,8 @@ pub struct SetInput {
     pub parameters: BTreeMap<String, Parameters>,
     /// ARN patterns of principals that its baselines do not restrict.
     pub exempt_principals: Vec<String>,
+    /// Its waves; without them a change is written everywhere at once.
+    pub waves: Option<Waves>,
     /// Why it cannot be planned, if that is already known.
     pub error: Option<Refusal>,
 }

@@ -3,7 +3,7 @@
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
-use super::input::{BASELINE_TAG, CLUSTER_TAG, OWNER_TAG, Owner};
+use super::input::{BASELINE_TAG, CLUSTER_TAG, OWNER_TAG, Owner, STAGED_TAG};
 use crate::inventory::{Policy, PolicyInventory};
 
 /// Our policies.
@@ -65,7 +65,9 @@ fn cluster_of_other<'a>(policy: &'a Policy, owner: &Owner) -> Option<&'a String>
 /// The one with our name, else the one attached most widely, else the first by id. Once it was put in order it has our
 /// name, so the choice stands.
 fn choose<'a>(mut candidates: Vec<(&'a str, &'a Policy)>, name: &str) -> Option<Carrier<'a>> {
-    candidates.sort_by_key(|(id, policy)| (policy.name != name, Reverse(policy.targets.len()), *id));
+    // A staged one only where there is no other: somebody deleted that.
+    let staged = |policy: &Policy| policy.tags.contains_key(STAGED_TAG);
+    candidates.sort_by_key(|(id, policy)| (staged(policy), policy.name != name, Reverse(policy.targets.len()), *id));
     let mut candidates = candidates.into_iter();
     let (id, policy) = candidates.next()?;
     Some(Carrier { id, policy, duplicates: candidates.collect() })

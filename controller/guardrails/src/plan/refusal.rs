@@ -55,4 +55,8 @@ pub mod reason {
     pub const NAME_TAKEN: &str = "NameTaken";
     /// A target has no room for one more policy.
     pub const NO_FREE_SLOT: &str = "NoFreeSlot";
+    /// A wave has no account.
+    pub const WAVE_EMPTY: &str = "WaveEmpty";
+    /// A set with waves shares a baseline with another set.
+    pub const WAVE_CONFLICT: &str = "WaveConflict";
 }

@@ -10,7 +10,7 @@ use soc2_posture::ids::AccountId;
 use soc2_posture::organization::Organization;
 
 use super::draft::Draft;
-use super::input::PlanInput;
+use super::input::{PlanInput, STAGED_TAG};
 use super::ownership::{Carrier, Ownership};
 use super::step::Step;
 use super::strength::still_denies;
@@ -98,7 +98,8 @@ impl Excess<'_> {
             let attached = self.carrier.policy.targets.contains(*unit);
             attached && self.wanted.contains(&TargetId((*unit).to_owned()))
         };
-        let weakens = !(same && above.iter().any(stays));
+        // What is staged was never approved for more than the first waves.
+        let weakens = !policy.tags.contains_key(STAGED_TAG) && !(same && above.iter().any(stays));
         let (baseline, target) = (self.baseline.to_owned(), TargetId(target.to_owned()));
         Some(Step::Detach { id: id.to_owned(), baseline, target, weakens })
     }

@@ -2,9 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::input::PlanInput;
+use super::input::{PlanInput, STAGED_TAG};
 use super::refusal::{Refusal, reason};
-use super::step::Step;
+use super::step::{PolicyRef, Step};
 use crate::cover::{Target, TargetId};
 
 /// Kept free on every target for replacing one policy by another.
@@ -13,6 +13,8 @@ const TRANSITION: usize = 1;
 /// What is attached, and what the sets accepted so far will attach.
 pub(super) struct Slots<'a> {
     used: BTreeMap<&'a str, usize>,
+    /// Of these, how many are staged: they use the slot for replacing.
+    staged: BTreeMap<&'a str, usize>,
     coming: BTreeMap<TargetId, BTreeSet<String>>,
     reserved: usize,
     limit: usize,
@@ -21,17 +23,50 @@ pub(super) struct Slots<'a> {
 impl<'a> Slots<'a> {
     /// Counts what is attached, whosever it is.
     pub(super) fn new(input: &PlanInput<'a>) -> Self {
-        let mut used = BTreeMap::new();
-        for target in input.inventory.policies.values().flat_map(|policy| &policy.targets) {
-            *used.entry(target.as_str()).or_default() += 1;
+        let (mut used, mut staged) = (BTreeMap::new(), BTreeMap::new());
+        for policy in input.inventory.policies.values() {
+            let is_staged = input.owner.owns(policy) && policy.tags.contains_key(STAGED_TAG);
+            for target in &policy.targets {
+                *used.entry(target.as_str()).or_default() += 1;
+                if is_staged {
+                    *staged.entry(target.as_str()).or_default() += 1;
+                }
+            }
         }
         let (reserved, limit) = (input.reserved_slots as usize, input.limits.max_per_target as usize);
-        Self { used, coming: BTreeMap::new(), reserved, limit }
+        Self { used, staged, coming: BTreeMap::new(), reserved, limit }
     }
 
     /// Policies attached now, whosever they are.
     pub(super) fn used(&self, target: &TargetId) -> usize {
         self.used.get(target.0.as_str()).copied().unwrap_or_default()
+    }
+
+    fn staged(&self, target: &TargetId) -> usize {
+        self.staged.get(target.0.as_str()).copied().unwrap_or_default()
+    }
+
+    /// Why a target of a wave has no room for what the steps of the waves attach there; `is_staged` tells what stands beside a policy
+    /// that it will replace.
+    pub(super) fn staging_refusal(&self, steps: &[&Step], is_staged: impl Fn(&PolicyRef) -> bool) -> Option<Refusal> {
+        let mut coming: BTreeMap<&Target, (BTreeSet<&PolicyRef>, BTreeSet<&PolicyRef>)> = BTreeMap::new();
+        for step in steps {
+            if let Step::Attach { policy, target, .. } = step {
+                let (staged, others) = coming.entry(target).or_default();
+                if is_staged(policy) { staged.insert(policy) } else { others.insert(policy) };
+            }
+        }
+        coming.into_iter().find_map(|(target, (staged, others))| {
+            let (used, before) = (self.used(&target.id), self.staged(&target.id));
+            let beside = TRANSITION.max(before + staged.len());
+            let needed = used - before + others.len() + self.reserved + beside;
+            let (staged, others, reserved, limit) = (staged.len(), others.len(), self.reserved, self.limit);
+            let message = format!(
+                "{target} is in the first waves and has {used} policies; with {staged} to stage beside those that they will replace, \
+                 {others} to attach and {reserved} reserved, that is {needed} of {limit}"
+            );
+            (needed > limit).then(|| Refusal::new(reason::NO_FREE_SLOT, message))
+        })
     }
 
     /// Why there is no room for the attachments of `steps` beside those accepted.
@@ -41,7 +76,8 @@ impl<'a> Slots<'a> {
             .filter_map(|(target, mut baselines)| {
                 baselines.extend(self.coming.get(&target.id).into_iter().flatten().map(String::as_str));
                 let coming = baselines.len();
-                let needed = self.used(&target.id) + coming + self.reserved + TRANSITION;
+                let staged = self.staged(&target.id);
+                let needed = self.used(&target.id) - staged + coming + self.reserved + TRANSITION.max(staged);
                 (needed > self.limit).then_some((target, coming))
             })
             .collect();

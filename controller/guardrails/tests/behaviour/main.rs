@@ -25,3 +25,4 @@ mod plans;
 mod protections;
 mod refusals;
 mod removals;
+mod rollouts;

@@ -158,6 +158,7 @@ pub fn set(name: &str, mode: Mode, selection: Selection, baselines: &[&str]) -> 
         removing: false,
         parameters: BTreeMap::new(),
         exempt_principals: Vec::new(),
+        waves: None,
         error: None,
     }
 }

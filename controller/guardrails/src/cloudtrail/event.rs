@@ -6,19 +6,19 @@ use std::fmt::Write as _;
 use std::net::IpAddr;
 
 use serde::Deserialize;
-use soc2_guardrails::Request;
 use soc2_posture::ids::AccountId;
 
 use super::services;
+use crate::evaluate::Request;
 
 /// Text that is only copied where it has escapes.
 #[derive(Debug, Default, Deserialize)]
-pub(super) struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
+struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
 
 /// What is read of an event. Its parameters are not: they are no condition keys.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
-pub(super) struct Event<'a> {
+pub struct Event<'a> {
     #[serde(borrow, rename = "eventTime")]
     time: Text<'a>,
     #[serde(borrow, rename = "eventSource")]
@@ -31,6 +31,8 @@ pub(super) struct Event<'a> {
     source_ip_address: Option<Text<'a>>,
     #[serde(borrow)]
     error_code: Option<Text<'a>>,
+    #[serde(borrow)]
+    error_message: Option<Text<'a>>,
     #[serde(borrow, rename = "eventType")]
     kind: Option<Text<'a>>,
     #[serde(borrow)]
@@ -92,7 +94,7 @@ struct Resource<'a> {
 
 /// What an event has to do with service control policies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Fate {
+pub enum Fate {
     /// It records no call to an API: a sign-in, or what a service did by itself.
     NoCall,
     /// The call did not succeed.
@@ -110,7 +112,8 @@ fn value<'t>(text: Option<&'t Text<'_>>) -> Option<&'t str> {
 
 impl Event<'_> {
     /// What it has to do with service control policies.
-    pub(super) fn fate(&self) -> Fate {
+    #[must_use]
+    pub fn fate(&self) -> Fate {
         if value(self.kind.as_ref()).is_some_and(|kind| kind != "AwsApiCall") || self.name.0.is_empty() {
             return Fate::NoCall;
         }
@@ -121,12 +124,26 @@ impl Event<'_> {
         if identity.kind.0 == "AWSService" || self.principal().is_some_and(is_service_linked) {
             return Fate::NotAffected;
         }
-        let account = value(identity.account_id.as_ref()).or_else(|| self.principal()?.split(':').nth(4));
-        account.and_then(|id| id.parse().ok()).map_or(Fate::NotAffected, Fate::Call)
+        self.account().map_or(Fate::NotAffected, Fate::Call)
+    }
+
+    /// The account of who calls.
+    #[must_use]
+    pub fn account(&self) -> Option<AccountId> {
+        let own = self.user_identity.as_ref().and_then(|identity| value(identity.account_id.as_ref()));
+        own.or_else(|| self.principal()?.split(':').nth(4))?.parse().ok()
+    }
+
+    /// Whether the call failed with these words in its message.
+    #[must_use]
+    pub fn is_denied(&self, words: &str) -> bool {
+        value(self.error_code.as_ref()).is_some()
+            && value(self.error_message.as_ref()).is_some_and(|message| message.contains(words))
     }
 
     /// ARN of who calls; of a session that of its role, with its path.
-    pub(super) fn principal(&self) -> Option<&str> {
+    #[must_use]
+    pub fn principal(&self) -> Option<&str> {
         let identity = self.user_identity.as_ref()?;
         let issuer = identity.session_context.as_ref().and_then(|session| session.session_issuer.as_ref());
         let role = issuer.and_then(|issuer| value(issuer.arn.as_ref()));
@@ -134,22 +151,24 @@ impl Event<'_> {
     }
 
     /// Prefix of the service and name of the action, as policies have them.
-    pub(super) fn action(&self) -> String {
+    #[must_use]
+    pub fn action(&self) -> String {
         services::action(&self.source.0, &self.name.0)
     }
 
     /// When it was called, as CloudTrail writes it: in UTC, so that texts are in the order of the times.
-    pub(super) fn time(&self) -> &str {
+    #[must_use]
+    pub fn time(&self) -> &str {
         &self.time.0
     }
 
     /// ARNs of the resources that it names.
-    pub(super) fn resources(&self) -> impl Iterator<Item = &str> {
+    pub fn resources(&self) -> impl Iterator<Item = &str> {
         self.resources.iter().flatten().filter_map(|resource| value(resource.arn.as_ref()))
     }
 
     /// Writes who calls what in which Region.
-    pub(super) fn key(&self, account: AccountId, key: &mut String) {
+    pub fn key(&self, account: AccountId, key: &mut String) {
         key.clear();
         let parts = [self.principal(), Some(&*self.source.0), Some(&*self.name.0), value(self.aws_region.as_ref())];
         for part in parts {
@@ -161,7 +180,8 @@ impl Event<'_> {
     }
 
     /// The condition keys that are the same for all events with this key.
-    pub(super) fn common(&self, account: AccountId) -> BTreeMap<String, Vec<String>> {
+    #[must_use]
+    pub fn common(&self, account: AccountId) -> BTreeMap<String, Vec<String>> {
         let mut common = BTreeMap::from([("aws:PrincipalAccount".to_owned(), vec![account.to_string()])]);
         if let Some(region) = value(self.aws_region.as_ref()) {
             common.insert("aws:RequestedRegion".to_owned(), vec![region.to_owned()]);
@@ -170,7 +190,8 @@ impl Event<'_> {
     }
 
     /// The condition keys that follow from it; all others are not known.
-    pub(super) fn context(&self) -> BTreeMap<String, Vec<String>> {
+    #[must_use]
+    pub fn context(&self) -> BTreeMap<String, Vec<String>> {
         let identity = self.user_identity.as_ref();
         let kind = identity.map_or("", |identity| &identity.kind.0);
         let session = identity.and_then(|identity| identity.session_context.as_ref());
@@ -202,7 +223,8 @@ impl Event<'_> {
     }
 
     /// The request about one resource; an empty one is not known.
-    pub(super) fn request<'r>(
+    #[must_use]
+    pub fn request<'r>(
         &'r self,
         action: &'r str,
         resource: &'r str,

@@ -21,7 +21,7 @@ enum Next {
 
 /// Hands over each record. An error says what is wrong and from which record on the file was not read. `buffer` is only
 /// memory, used again for the next file.
-pub(super) fn each(mut input: impl Read, buffer: &mut Vec<u8>, mut take: impl FnMut(&Event<'_>)) -> Result<(), String> {
+pub fn each(mut input: impl Read, buffer: &mut Vec<u8>, mut take: impl FnMut(&Event<'_>)) -> Result<(), String> {
     buffer.clear();
     let mut begun = false;
     let mut records = 0_u64;
