@@ -82,7 +82,12 @@ impl Bucket {
     }
 
     fn below(&self, path: &Path) -> String {
-        path.prefix_match(&self.prefix).into_iter().flatten().map(|part| part.as_ref().to_owned()).collect::<Vec<_>>().join("/")
+        path.prefix_match(&self.prefix)
+            .into_iter()
+            .flatten()
+            .map(|part| part.as_ref().to_owned())
+            .collect::<Vec<_>>()
+            .join("/")
     }
 }
 
@@ -97,7 +102,12 @@ impl Objects for Bucket {
 
     async fn files(&self, folder: &str) -> Result<Vec<StoredFile>, AwsError> {
         let path = self.path(folder);
-        let found: Vec<_> = self.store.list(Some(&path)).try_collect().await.map_err(|error| self.explain(&path, "s3:ListBucket", &error))?;
+        let found: Vec<_> = self
+            .store
+            .list(Some(&path))
+            .try_collect()
+            .await
+            .map_err(|error| self.explain(&path, "s3:ListBucket", &error))?;
         let file = |meta: object_store::ObjectMeta| {
             let modified = SystemTime::from(meta.last_modified);
             StoredFile { path: self.below(&meta.location), modified: Timestamp::try_from(modified).unwrap_or_default() }
@@ -136,7 +146,8 @@ impl Objects for Folder {
     async fn folders(&self, folder: &str) -> Result<Vec<String>, AwsError> {
         self.work(folder, |path| {
             let entries = entries(&path)?.into_iter().filter(|entry| entry.path().is_dir());
-            let mut names: Vec<String> = entries.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
+            let mut names: Vec<String> =
+                entries.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
             names.sort();
             Ok(names)
         })
@@ -211,7 +222,8 @@ mod tests {
             std::fs::write(file, b"x").unwrap();
             store.put(&Path::from(format!("some/where/{path}")), PutPayload::from("x")).await.unwrap();
         }
-        let bucket = Bucket { store: Arc::new(store), prefix: Path::from("some/where"), place: "s3://bucket".to_owned() };
+        let bucket =
+            Bucket { store: Arc::new(store), prefix: Path::from("some/where"), place: "s3://bucket".to_owned() };
         shows_what_is_there(&bucket).await;
         shows_what_is_there(&Folder(folder.path().to_owned())).await;
     }

@@ -11,6 +11,7 @@ use soc2_posture::ids::{AccountId, Region};
 use soc2_posture::organization::Organization;
 
 use crate::error::AwsError;
+use crate::objects::Objects;
 use crate::state::StateStore;
 
 /// A role to assume; part of the identity of clients and limiters.

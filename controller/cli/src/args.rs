@@ -12,10 +12,12 @@ use jiff::Timestamp;
 
 pub use formats::{Format, Plain, Report};
 
+use crate::commands::approve::ApproveArgs;
 use crate::commands::impact::ImpactArgs;
 use crate::commands::import::ImportCommand;
 use crate::commands::plan::PlanArgs;
 use crate::commands::scp::ScpCommand;
+use crate::commands::steer::{ReconcileArgs, SteerArgs};
 use crate::snapshot::Inputs;
 
 const CODES: &str = "Exit codes:
@@ -23,7 +25,7 @@ const CODES: &str = "Exit codes:
   1  something fails, or nobody knows whether it passes: Unknown is not a pass
   2  wrong usage, or data that cannot be used; the message says which";
 
-/// SOC 2 posture of AWS accounts from files: what the operator does, without a cluster.
+/// SOC 2 posture of AWS accounts from files: what the operator does, without a cluster; and a few words to the operator on one.
 #[derive(Debug, Parser)]
 #[command(name = "soc2ctl", version, about, long_about = None, after_help = CODES, propagate_version = true)]
 pub struct Cli {
@@ -100,6 +102,18 @@ Exit codes: 0 nothing is worse, 1 something is worse, 2 wrong usage or data that
     /// What service control policies would have denied of the calls that CloudTrail recorded.
     #[command(after_help = ImpactArgs::HELP)]
     Impact(ImpactArgs),
+    /// Let the plan of a guardrail set through, or its next wave. On the cluster.
+    #[command(after_help = ApproveArgs::HELP)]
+    Approve(ApproveArgs),
+    /// Have the operator leave an object alone. On the cluster.
+    #[command(after_help = SteerArgs::SUSPEND)]
+    Suspend(SteerArgs),
+    /// Have the operator work on an object again. On the cluster.
+    #[command(after_help = SteerArgs::RESUME)]
+    Resume(SteerArgs),
+    /// Have the operator look at an object now. On the cluster.
+    #[command(after_help = ReconcileArgs::HELP)]
+    Reconcile(ReconcileArgs),
     /// Print the completions of a shell.
     #[command(after_help = "Examples:
   soc2ctl completions bash > /etc/bash_completion.d/soc2ctl

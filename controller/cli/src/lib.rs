@@ -8,6 +8,7 @@
 
 mod args;
 mod assess;
+mod cluster;
 mod commands;
 mod exit;
 pub mod impact;

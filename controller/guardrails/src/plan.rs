@@ -25,7 +25,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 pub use drift::Drift;
 pub use guards::{Access, Call, Guarded};
-pub use input::{BASELINE_TAG, CLUSTER_TAG, Limits, Mode, OWNER_TAG, Owner, PlanInput, RETAINED_TAG, STAGED_TAG, SetInput};
+pub use input::{
+    BASELINE_TAG, CLUSTER_TAG, Limits, Mode, OWNER_TAG, Owner, PlanInput, RETAINED_TAG, STAGED_TAG, SetInput,
+};
 pub use refusal::{Refusal, reason};
 pub use rollout::{Good, RolloutPlan, WavePlan, Waves, staged};
 pub use step::{PolicyBody, PolicyRef, Step};

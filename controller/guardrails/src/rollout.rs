@@ -187,7 +187,8 @@ impl RolloutInput<'_> {
         {
             return self.roll_back(state, reading);
         }
-        let waiting = if until > self.now { Some(self.soaking(&state, until)) } else { self.held(&state, until, promoted) };
+        let waiting =
+            if until > self.now { Some(self.soaking(&state, until)) } else { self.held(&state, until, promoted) };
         match waiting {
             Some(waiting) => {
                 let watch = matches!(self.gate, Gate::Recorded { .. }).then(|| state.wave - 1);
@@ -200,11 +201,11 @@ impl RolloutInput<'_> {
                 if missing.is_empty() {
                     return self.forward(State { begun_at: Some(self.now), ..next });
                 }
-                match self.clearance.steps.is_empty() {
+                if self.clearance.steps.is_empty() {
                     // Held back by its approval or its window: what is on record stays.
-                    true => Turn { state: Some(state), clearance: self.clearance.clone(), watch: None },
-                    false => self.write(next, missing),
+                    return Turn { state: Some(state), clearance: self.clearance.clone(), watch: None };
                 }
+                self.write(next, missing)
             }
         }
     }
@@ -218,7 +219,8 @@ impl RolloutInput<'_> {
     /// Writes what is missing of a wave, if the plan may be written at all.
     fn write(&self, mut state: State, steps: Vec<Step>) -> Turn {
         if self.clearance.steps.is_empty() {
-            let on_record = (self.state.hash == state.hash && self.state.rolled_back.is_none()).then(|| self.state.clone());
+            let on_record =
+                (self.state.hash == state.hash && self.state.rolled_back.is_none()).then(|| self.state.clone());
             return Turn { state: on_record, clearance: self.clearance.clone(), watch: None };
         }
         state.since = None;

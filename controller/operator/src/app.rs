@@ -195,6 +195,8 @@ async fn connect(
         lease,
         cluster_id: String::new(),
         written: crate::guardrail::Written::default(),
+        goods: crate::guardrail::Goods::default(),
+        trails: Arc::default(),
         metrics: ReconcileMetrics::register(registry),
         now: Timestamp::now,
         generations: Mutex::default(),

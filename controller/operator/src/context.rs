@@ -62,6 +62,10 @@ pub struct Context {
     pub tags_shown: bool,
     /// Guardrail sets whose writes failed.
     pub written: crate::guardrail::Written,
+    /// What was last in place of guardrail sets with waves.
+    pub goods: crate::guardrail::Goods,
+    /// Recorded calls of the accounts of waves.
+    pub trails: Arc<crate::guardrail::Trails>,
     /// Counters of reconciles.
     pub metrics: ReconcileMetrics,
     /// The clock.

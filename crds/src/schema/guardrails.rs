@@ -62,7 +62,11 @@ pub(crate) fn soak(_: &mut SchemaGenerator) -> Schema {
 
 /// Name of an S3 bucket.
 pub(crate) fn bucket(_: &mut SchemaGenerator) -> Schema {
-    text(63, "self.matches('^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$')", "must be the name of an S3 bucket, such as acme-trail")
+    text(
+        63,
+        "self.matches('^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$')",
+        "must be the name of an S3 bucket, such as acme-trail",
+    )
 }
 
 /// Prefix of a trail in its bucket.

@@ -1,5 +1,6 @@
 //! One file for each command.
 
+pub(crate) mod approve;
 mod assess;
 mod attest;
 mod backlog;
@@ -12,6 +13,7 @@ pub(crate) mod plan;
 mod prepare;
 pub mod scp;
 mod snapshot;
+pub(crate) mod steer;
 mod validate;
 
 use std::io::Write as _;
@@ -41,6 +43,10 @@ pub fn run(cli: &Cli, name: &str) -> Result<Exit> {
         Command::Plan(args) => Ok(plan::run(args, &notes)),
         Command::Scp(command) => scp::run(command, &notes),
         Command::Impact(args) => impact::run(args, &notes),
+        Command::Approve(args) => approve::run(args, &notes),
+        Command::Suspend(args) => steer::suspend(args),
+        Command::Resume(args) => steer::resume(args),
+        Command::Reconcile(args) => steer::reconcile(args, &notes),
         Command::Completions { shell } => {
             // `kubectl soc2` is completed by the program that kubectl runs.
             let name = if name == "soc2ctl" { name } else { "kubectl-soc2" };

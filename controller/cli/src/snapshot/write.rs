@@ -12,8 +12,8 @@ use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 use soc2_aws::{
-    Aggregator, Aws, AwsError, Directory, EventQueue, FindingsPage, FindingsQuery, HubDescription, PolicyWriter, Role,
-    SecurityHub, StateStore, Traffic,
+    Aggregator, Aws, AwsError, Directory, EventQueue, FindingsPage, FindingsQuery, HubDescription, Objects,
+    PolicyWriter, Role, SecurityHub, StateStore, Traffic,
 };
 use soc2_catalog::Catalog;
 use soc2_guardrails::inventory::PolicyInventory;
@@ -200,6 +200,10 @@ impl Aws for Recorder {
 
     fn state_store(&self, url: &str) -> Result<Arc<dyn StateStore>, AwsError> {
         self.aws.state_store(url)
+    }
+
+    fn objects(&self, role: Option<&Role>, url: &str, region: Option<&str>) -> Result<Arc<dyn Objects>, AwsError> {
+        self.aws.objects(role, url, region)
     }
 
     fn event_queue(&self, role: Option<&Role>, url: &str, region: &str) -> Arc<dyn EventQueue> {

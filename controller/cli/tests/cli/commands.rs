@@ -284,6 +284,10 @@ fn every_command_has_help_with_examples() {
         &["import", "scp"],
         &["scp", "pack"],
         &["scp", "lint"],
+        &["approve"],
+        &["suspend"],
+        &["resume"],
+        &["reconcile"],
         &["completions"],
     ] {
         let run = soc2ctl(&[command, &["--help"]].concat());

@@ -174,12 +174,7 @@ impl Pending {
     }
 
     /// What each wave needs, what changes, and what takes it back.
-    pub(super) fn plan(
-        &self,
-        input: &PlanInput<'_>,
-        ownership: &Ownership<'_>,
-        draft: &Draft<'_>,
-    ) -> RolloutPlan {
+    pub(super) fn plan(&self, input: &PlanInput<'_>, ownership: &Ownership<'_>, draft: &Draft<'_>) -> RolloutPlan {
         let waves = self.waves.iter().map(|wave| {
             let baselines = draft.baselines.iter();
             let steps = baselines.flat_map(|(name, compiled)| {
@@ -220,7 +215,8 @@ impl Pending {
             }
             let good = set.good.as_ref().filter(|good| good.contents.contains_key(*name));
             let stays = |target: &str| {
-                let elsewhere = self.others.get(*name).is_some_and(|targets| targets.contains(&TargetId(target.to_owned())));
+                let elsewhere =
+                    self.others.get(*name).is_some_and(|targets| targets.contains(&TargetId(target.to_owned())));
                 elsewhere || !of_waves.contains(target) || good.is_some_and(|good| good.targets.contains(target))
             };
             steps.extend(part.restore(carrier, good));
@@ -307,7 +303,8 @@ impl Part<'_> {
     fn attach_new(&self, body: PolicyBody, targets: &[Target]) -> Vec<Step> {
         let baseline = || self.baseline.to_owned();
         let policy = PolicyRef::ByName(body.name.clone());
-        let attach = |target: &Target| Step::Attach { policy: policy.clone(), baseline: baseline(), target: target.clone() };
+        let attach =
+            |target: &Target| Step::Attach { policy: policy.clone(), baseline: baseline(), target: target.clone() };
         let mut steps: Vec<Step> = targets.iter().map(attach).collect();
         steps.push(Step::Create { baseline: baseline(), policy: body });
         steps

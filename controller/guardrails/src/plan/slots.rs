@@ -53,7 +53,11 @@ impl<'a> Slots<'a> {
         for step in steps {
             if let Step::Attach { policy, target, .. } = step {
                 let (staged, others) = coming.entry(target).or_default();
-                if is_staged(policy) { staged.insert(policy) } else { others.insert(policy) };
+                if is_staged(policy) {
+                    staged.insert(policy)
+                } else {
+                    others.insert(policy)
+                };
             }
         }
         coming.into_iter().find_map(|(target, (staged, others))| {

@@ -137,7 +137,13 @@ impl Rollout {
 
     fn promote(&mut self, wave: usize) {
         let hash = self.plan().hash;
-        self.gos.push(Go { name: format!("go-{wave}"), uid: format!("{}", self.gos.len()), hash, wave: Some(wave), expires_at: None });
+        self.gos.push(Go {
+            name: format!("go-{wave}"),
+            uid: format!("{}", self.gos.len()),
+            hash,
+            wave: Some(wave),
+            expires_at: None,
+        });
     }
 
     fn denied(&self) -> BTreeSet<(String, String)> {
@@ -159,8 +165,13 @@ fn denied(world: &World) -> BTreeSet<(String, String)> {
         let principal = format!("arn:aws:iam::{account}:role/somebody");
         for action in ACTIONS {
             let context = BTreeMap::new();
-            let request =
-                Request { principal: Some(&principal), action, resource: "*", context: &context, unknown_context: false };
+            let request = Request {
+                principal: Some(&principal),
+                action,
+                resource: "*",
+                context: &context,
+                unknown_context: false,
+            };
             if evaluate(&levels, &request).is_denied() {
                 found.insert((account.to_owned(), action.to_owned()));
             }
@@ -271,7 +282,11 @@ fn the_gate_passes_waits_for_data_or_rolls_back_what_then_stays_back() {
     assert!(message.contains("2 calls") && message.contains("role/dev b:Two"), "{message}");
     rollout.now += SOAK;
     rollout.reading = reading(&rollout, true, 0);
-    assert_eq!(rollout.settle(), (vec![], Some(WaitingKind::RolledBack)), "it stays back, the old approval notwithstanding");
+    assert_eq!(
+        rollout.settle(),
+        (vec![], Some(WaitingKind::RolledBack)),
+        "it stays back, the old approval notwithstanding"
+    );
 
     // An edit of the policy is put back to what was last in place.
     rollout.world.policy("p-created1").content = deny("a:*");

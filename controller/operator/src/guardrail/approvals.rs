@@ -69,6 +69,13 @@ fn state(approval: &GuardrailApproval, set: Option<&GuardrailSet>, now: Timestam
     let planned = status.plan.as_ref().map(|plan| plan.hash.as_str());
     let applied = status.applied.as_ref().map(|applied| applied.hash.as_str());
     let hash = Some(spec.plan_hash.as_str());
+    if let Some(promote) = spec.promote.as_ref().filter(|_| hash == planned) {
+        let wave = promote.wave;
+        return (
+            ApprovalState::Current,
+            format!("it lets wave {wave} of the set's plan begin when the one before it has soaked"),
+        );
+    }
     if hash == planned {
         return (ApprovalState::Current, "it is for the set's plan as it is now".to_owned());
     }

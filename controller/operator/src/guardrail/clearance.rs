@@ -33,6 +33,8 @@ pub fn clearance(
     let approvals = context.stores.approvals_of(&set.name_any());
     let approvals: Vec<Approval> = approvals
         .into_iter()
+        // One that moves a wave approves no plan.
+        .filter(|found| found.spec.promote.is_none())
         .map(|found| Approval {
             name: found.name_any(),
             hash: found.spec.plan_hash,
@@ -106,7 +108,8 @@ fn window(set: &GuardrailSet, now: Timestamp) -> Result<Option<Window>, Blocked>
         .map_err(|error| Blocked::stalled("InvalidWindow", format!("spec.{error}")))
 }
 
-fn signed(field: &str, text: &str) -> Result<SignedDuration, Blocked> {
+/// A duration of a field.
+pub(super) fn signed(field: &str, text: &str) -> Result<SignedDuration, Blocked> {
     let wrong = |error: String| Blocked::stalled("InvalidSpec", format!("{field}: {error}"));
     let found = duration::parse(text).map_err(|error| wrong(error.to_string()))?;
     SignedDuration::try_from(found).map_err(|error| wrong(error.to_string()))

@@ -5,10 +5,13 @@
 mod approvals;
 mod clearance;
 mod enact;
+mod good;
 mod observe;
 mod overlay;
 mod report;
 mod retire;
+mod trail;
+mod waves;
 mod written;
 
 use std::sync::Arc;
@@ -24,10 +27,12 @@ use crate::control::{Reconciler, jittered, until};
 use crate::error::Error;
 
 pub use approvals::ApprovalReconciler;
+pub use good::Goods;
 pub use observe::{Blocked, Observed, observe};
 pub use overlay::Overlay;
 pub use report::{MANAGER, SetSnapshot};
 pub use retire::is_removing;
+pub use trail::Trails;
 pub use written::Written;
 
 /// When nothing happens, a set is looked at this often; drift is found when the feed reads the policies.
@@ -65,6 +70,8 @@ impl Reconciler for GuardrailReconciler {
         let writing = context.feeds.writing(&set.spec.organization_ref.name);
         // One writer per organization: plans of two sets must not be enacted side by side.
         let _turn = writing.lock().await;
+        let set = waves::fresh(context, set).await?;
+        good::load(context, &set).await?;
         match turn(context, &set).await {
             Ok(Done::Next(action)) => Ok(action),
             Ok(Done::Blocked(blocked)) => {
@@ -110,16 +117,21 @@ async fn turn(context: &Context, set: &Arc<GuardrailSet>) -> Result<Done, Error>
         Ok(clearance) => clearance,
         Err(blocked) => return Ok(Done::Blocked(blocked)),
     };
+    let (clearance, rollout) = match waves::advance(context, &observed, set, &plan, clearance) {
+        Ok(advanced) => advanced,
+        Err(blocked) => return Ok(Done::Blocked(blocked)),
+    };
     // What is held is not begun.
     let begins = !clearance.steps.is_empty() && enact::may_write(&observed).is_ok();
-    let begun = if begins { report::applying(context, set, &plan, &clearance).await? } else { None };
+    let begun =
+        if begins { report::applying(context, set, &plan, (&clearance, rollout.as_ref())).await? } else { None };
     let set: &GuardrailSet = begun.as_deref().unwrap_or(set);
     let enacted = enact::enact(context, &observed, &plan.name, &clearance.steps).await;
     if enacted.error.is_some() {
         context.written.failed(&plan.name, jittered(AFTER_FAILURE));
     }
-    report::report(context, set, &observed, &report::Outcome { plan: &plan, clearance: &clearance, enacted: &enacted })
-        .await?;
+    let outcome = report::Outcome { plan: &plan, clearance: &clearance, enacted: &enacted, rollout: rollout.as_ref() };
+    report::report(context, set, &observed, &outcome).await?;
     if observed.settling {
         // The feed's own interval is too long to wait for.
         context.feeds.request_policies(&set.spec.organization_ref.name);

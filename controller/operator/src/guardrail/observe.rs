@@ -112,7 +112,11 @@ pub fn observe(context: &Context, name: &str) -> Result<Observed, Blocked> {
         .map_err(|message| Blocked::stalled("BadExemption", format!("AwsOrganization {name}: {message}")))?;
     let library = context.library();
     let sets = context.stores.sets_of(name);
-    let input = |set| declared::set_input(set, &organization, &library.invalid, retire::is_removing(set));
+    let input = |set| {
+        let mut input = declared::set_input(set, &organization, &library.invalid, retire::is_removing(set));
+        input.waves.iter_mut().for_each(|waves| waves.good = context.goods.of(set));
+        input
+    };
     let sets: Vec<SetInput> = sets.iter().map(input).collect();
     let guarded = declared::guarded(&object.spec);
     let plan = plan(&PlanInput {

@@ -8,12 +8,13 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::{Api, Resource, ResourceExt};
-use soc2_crds::{AppliedStatus, BaselineStatus, GuardrailSet, GuardrailSetStatus, PlanStatus};
+use soc2_crds::{AppliedStatus, BaselineStatus, GuardrailSet, GuardrailSetStatus, PlanStatus, RolloutStatus};
 use soc2_guardrails::plan::reason;
 use soc2_guardrails::{Clearance, Mode, SetPlan, Step, WaitingKind};
 
 use self::facts::{facts, happenings, keep, words};
 use super::enact::Enacted;
+use super::good;
 use super::observe::{Blocked, Observed};
 use crate::context::Context;
 use crate::error::Error;
@@ -30,6 +31,7 @@ const FIELDS: &[&str] = &[
     "lastHandledReconcileAt",
     "plan",
     "applied",
+    "rollout",
     "inPlaceSince",
     "removing",
     "removingPlan",
@@ -47,6 +49,9 @@ const CONDITIONS: &[&str] = &[
     "Propagating",
     "Held",
     "Refused",
+    "Soaking",
+    "AwaitingPromotion",
+    "RolledBack",
 ];
 /// Most removals that are remembered over a crash; of more the rest needs a second approval then.
 const MOST_REMOVALS: usize = 500;
@@ -70,6 +75,8 @@ pub struct Outcome<'a> {
     pub clearance: &'a Clearance,
     /// What was done.
     pub enacted: &'a Enacted,
+    /// How far its waves are.
+    pub rollout: Option<&'a RolloutStatus>,
 }
 
 /// Says that writing begins, before the first write: after a crash it is on record, and approved removals go on.
@@ -79,9 +86,10 @@ pub async fn applying(
     context: &Context,
     set: &GuardrailSet,
     plan: &SetPlan,
-    clearance: &Clearance,
+    (clearance, rollout): (&Clearance, Option<&RolloutStatus>),
 ) -> Result<Option<Arc<GuardrailSet>>, Error> {
     let mut status = base(set);
+    status.rollout = rollout.cloned();
     status.plan = plan_status(plan);
     let weakening = clearance.steps.iter().filter(|step| matches!(step, Step::Detach { weakens: true, .. }));
     let weakening: Vec<String> = weakening.take(MOST_REMOVALS).map(Step::to_string).collect();
@@ -136,12 +144,15 @@ pub async fn report(
     observed: &Observed,
     outcome: &Outcome<'_>,
 ) -> Result<(), Error> {
-    let Outcome { plan, enacted, .. } = outcome;
+    let Outcome { plan, enacted, rollout, .. } = outcome;
     let in_sync = plan.in_sync && !observed.settling;
     let mut status = base(set);
     let drift_before = status.applied.as_ref().is_some_and(|applied| applied.hash == plan.wanted);
     status.plan = plan_status(plan);
     in_place(&mut status, plan, observed.settling, time((context.now)()));
+    status.rollout = rollout.cloned();
+    let kept = good::keep(context, set, observed, plan).await?;
+    status.applied.iter_mut().for_each(|applied| applied.content.clone_from(&kept));
     let gone = plan.removals.iter().filter(|step| !enacted.done.contains(step)).map(Step::to_string);
     let left: BTreeSet<String> = gone.collect();
     status.removing.retain(|step| left.contains(step));
@@ -165,7 +176,8 @@ pub async fn report(
     }
     let facts = facts(outcome, in_sync, observed.settling);
     context.events.publish(&set.object_ref(&()), happenings(set, outcome, drift_before));
-    write(context, set, &status, facts).await
+    write(context, set, &status, facts).await?;
+    good::forget(context, set, kept.as_deref().filter(|_| status.applied.is_some())).await
 }
 
 /// Since when a plan waits for a person or for its window.
@@ -173,6 +185,7 @@ fn pending_since(set: &GuardrailSet, outcome: &Outcome<'_>, now: Timestamp) -> O
     let type_ = match outcome.clearance.waiting.as_ref()?.kind {
         WaitingKind::ApprovalPending => "ApprovalPending",
         WaitingKind::WaitingForWindow => "WaitingForWindow",
+        WaitingKind::AwaitingPromotion => "AwaitingPromotion",
         _ => return None,
     };
     let conditions = set.status.iter().flat_map(|status| &status.conditions);
@@ -198,7 +211,7 @@ fn in_place(status: &mut GuardrailSetStatus, plan: &SetPlan, settling: bool, now
         status.in_place_since = None;
     } else if !settling {
         if status.applied.as_ref().is_none_or(|applied| applied.hash != plan.wanted) {
-            status.applied = Some(AppliedStatus { hash: plan.wanted.clone(), at: now.clone() });
+            status.applied = Some(AppliedStatus { hash: plan.wanted.clone(), at: now.clone(), content: None });
             status.in_place_since = None;
         }
         status.in_place_since.get_or_insert(now);
@@ -259,6 +272,7 @@ fn base(set: &GuardrailSet) -> GuardrailSetStatus {
         last_handled_reconcile_at: requested_at(set),
         plan: None,
         applied: before.applied,
+        rollout: before.rollout,
         in_place_since: before.in_place_since,
         removing: before.removing,
         removing_plan: before.removing_plan,

@@ -8,8 +8,8 @@ use kube::api::{Api, Patch, PatchParams};
 use kube::runtime::controller::Action;
 use serde_json::json;
 use soc2_crds::{DeletionPolicy, GuardrailMode, GuardrailSet};
-use soc2_guardrails::RETAINED_TAG;
 use soc2_guardrails::library::PROTECT_EXEMPT;
+use soc2_guardrails::{RETAINED_TAG, staged};
 
 use super::observe::Observed;
 use super::{AFTER_FAILURE, enact, report};
@@ -95,7 +95,10 @@ pub async fn retain(context: &Context, observed: &Observed, set: Arc<GuardrailSe
     let others = others.iter().filter(|other| other.name_any() != set.name_any());
     let wanted: BTreeSet<String> = others.flat_map(names_of).collect();
     let mine: BTreeSet<String> = names_of(&set).filter(|name| !wanted.contains(name)).collect();
-    let left: Vec<String> = mine.iter().filter_map(|name| observed.plan.carriers.get(name).cloned()).collect();
+    let staged = staged(observed.inventory.policies.iter().filter(|(_, policy)| observed.owner.owns(policy)));
+    let of_mine =
+        |name: &String| observed.plan.carriers.get(name).into_iter().chain(staged.get(name).into_iter().flatten());
+    let left: Vec<String> = mine.iter().flat_map(of_mine).cloned().collect();
     if !left.is_empty()
         && let Err(held) = enact::tag(context, observed, &left, RETAINED_TAG, &set.name_any()).await
     {

@@ -26,6 +26,7 @@ mod other_products;
 mod quiet;
 mod reasons;
 mod restart;
+mod rollouts;
 mod status_writers;
 mod targets_shrunk;
 mod two_organizations;

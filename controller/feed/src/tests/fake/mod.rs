@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use soc2_aws::{
-    Aggregator, Aws, AwsError, Directory, ErrorClass, EventQueue, PolicyWriter, Role, SecurityHub, StateStore,
+    Aggregator, Aws, AwsError, Directory, ErrorClass, EventQueue, Objects, PolicyWriter, Role, SecurityHub, StateStore,
 };
 use soc2_guardrails::inventory::Policy;
 use soc2_posture::finding::Finding;
@@ -332,6 +332,10 @@ impl Aws for Fake {
 
     fn state_store(&self, _url: &str) -> Result<Arc<dyn StateStore>, AwsError> {
         panic!("the feed is given its store")
+    }
+
+    fn objects(&self, _role: Option<&Role>, _url: &str, _region: Option<&str>) -> Result<Arc<dyn Objects>, AwsError> {
+        panic!("the feed reads no files")
     }
 
     fn event_queue(&self, _role: Option<&Role>, _url: &str, _region: &str) -> Arc<dyn EventQueue> {

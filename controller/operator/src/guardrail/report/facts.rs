@@ -9,7 +9,7 @@ use crate::kubernetes::events::Happening;
 
 /// The conditions after a turn.
 pub(super) fn facts(outcome: &Outcome<'_>, in_sync: bool, settling: bool) -> Vec<Fact> {
-    let Outcome { plan, clearance, enacted } = outcome;
+    let Outcome { plan, clearance, enacted, .. } = outcome;
     if let Some(refused) = &plan.refused {
         let message = refused.message.clone();
         return vec![
@@ -78,6 +78,9 @@ fn waits(plan: &SetPlan, waiting: &Waiting, in_sync: bool) -> Vec<Fact> {
         WaitingKind::ApprovalPending => "ApprovalPending",
         WaitingKind::WaitingForWindow => "WaitingForWindow",
         WaitingKind::Propagating => "Propagating",
+        WaitingKind::Soaking => "Soaking",
+        WaitingKind::AwaitingPromotion => "AwaitingPromotion",
+        WaitingKind::RolledBack => return rolled_back(facts, reason, message),
         // InSync says it.
         WaitingKind::Drifted => return facts,
     };
@@ -85,9 +88,18 @@ fn waits(plan: &SetPlan, waiting: &Waiting, in_sync: bool) -> Vec<Fact> {
     facts
 }
 
+/// What was asked for is not what is there, and only a person can change that.
+fn rolled_back(mut facts: Vec<Fact>, reason: &str, message: String) -> Vec<Fact> {
+    facts.retain(|fact| fact.type_ != "Ready");
+    let stalls = ["Stalled", "RolledBack"].map(|type_| Fact::yes(type_, reason, message.clone()));
+    facts.extend(stalls);
+    facts.push(Fact::no("Ready", reason, message));
+    facts
+}
+
 /// The events of a turn.
 pub(super) fn happenings(set: &GuardrailSet, outcome: &Outcome<'_>, drift_before: bool) -> Vec<Happening> {
-    let Outcome { plan, clearance, enacted } = outcome;
+    let Outcome { plan, clearance, enacted, .. } = outcome;
     let mut found = Vec::new();
     let was_in_sync = keep(set, "InSync").is_some_and(|fact| fact.status == "True");
     let event = |warning: bool, reason: &str, note: String| Happening {
@@ -115,11 +127,16 @@ pub(super) fn happenings(set: &GuardrailSet, outcome: &Outcome<'_>, drift_before
     {
         found.push(event(true, refused.reason, refused.message.clone()));
     }
-    if let Some(waiting) = &clearance.waiting
-        && waiting.kind == WaitingKind::ApprovalPending
-        && new("ApprovalPending", &waiting.message)
-    {
-        found.push(event(false, "ApprovalPending", waiting.message.clone()));
+    if let Some(waiting) = &clearance.waiting {
+        let type_ = match waiting.kind {
+            WaitingKind::ApprovalPending => "ApprovalPending",
+            WaitingKind::AwaitingPromotion => "AwaitingPromotion",
+            WaitingKind::RolledBack => "RolledBack",
+            _ => return found,
+        };
+        if new(type_, &waiting.message) {
+            found.push(event(type_ == "RolledBack", type_, waiting.message.clone()));
+        }
     }
     found
 }

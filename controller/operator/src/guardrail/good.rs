@@ -1,0 +1,136 @@
+//! What was last in place, kept in the operator's namespace to go back to: one immutable `ConfigMap` for each set with waves, named
+//! by what is in it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Mutex, PoisonError};
+
+use k8s_openapi::api::core::v1::ConfigMap;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use kube::api::{DeleteParams, PostParams};
+use kube::{Api, Resource, ResourceExt};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use soc2_crds::GuardrailSet;
+use soc2_guardrails::{Good, Mode, SetPlan};
+
+use super::observe::Observed;
+use crate::context::Context;
+use crate::error::Error;
+
+const MANAGED_BY: (&str, &str) = ("app.kubernetes.io/managed-by", "soc2-operator");
+const SET: &str = "soc2-operator.dev/guardrail-set";
+/// The one key of the data.
+const KEY: &str = "content.json";
+
+/// What was read or kept, by set: the name of its `ConfigMap`, and what is in it.
+#[derive(Debug, Default)]
+pub struct Goods(Mutex<BTreeMap<String, (String, Good)>>);
+
+#[derive(Serialize, Deserialize)]
+struct Kept {
+    targets: BTreeSet<String>,
+    contents: BTreeMap<String, String>,
+}
+
+impl Goods {
+    /// What was last in place of a set, if it is known.
+    #[must_use]
+    pub fn of(&self, set: &GuardrailSet) -> Option<Good> {
+        let name = recorded(set)?;
+        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        known.get(&set.name_any()).filter(|(found, _)| found == name).map(|(_, good)| good.clone())
+    }
+
+    fn remember(&self, set: &str, name: &str, good: Good) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(set.to_owned(), (name.to_owned(), good));
+    }
+}
+
+fn recorded(set: &GuardrailSet) -> Option<&str> {
+    set.status.as_ref()?.applied.as_ref()?.content.as_deref()
+}
+
+fn api(context: &Context) -> Api<ConfigMap> {
+    Api::namespaced(context.client.clone(), &context.namespace)
+}
+
+/// Reads what was last in place of a set, unless it is known. One that somebody deleted is not known any more.
+///
+/// # Errors
+/// Of the API server.
+pub async fn load(context: &Context, set: &GuardrailSet) -> Result<(), Error> {
+    let Some(name) = recorded(set).filter(|_| set.spec.rollout.is_some() && context.goods.of(set).is_none()) else {
+        return Ok(());
+    };
+    let found = api(context).get_opt(name).await?;
+    let text = found.and_then(|found| found.data?.remove(KEY));
+    match text.and_then(|text| serde_json::from_str::<Kept>(&text).ok()) {
+        Some(Kept { targets, contents }) => {
+            context.goods.remember(&set.name_any(), name, Good { targets, contents });
+        }
+        None => tracing::warn!(set = %set.name_any(), config_map = name, "what was last in place is not on record"),
+    }
+    Ok(())
+}
+
+/// Keeps what is in place now, and gives the name of its `ConfigMap`. `None` when nothing is to be kept.
+///
+/// # Errors
+/// Of the API server.
+pub async fn keep(
+    context: &Context,
+    set: &GuardrailSet,
+    observed: &Observed,
+    plan: &SetPlan,
+) -> Result<Option<String>, Error> {
+    let in_place = plan.mode == Mode::Enforce && !plan.removing && plan.refused.is_none() && plan.steps.is_empty();
+    if set.spec.rollout.is_none() || !in_place || observed.settling {
+        return Ok(recorded(set).map(str::to_owned));
+    }
+    let targets = plan.baselines.iter().flat_map(|baseline| &baseline.targets).map(|target| target.id.0.clone());
+    let content = |id: &String| observed.policy(id).map(|policy| policy.content.clone());
+    let contents = plan.baselines.iter().filter_map(|one| Some((one.name.clone(), content(one.policy_id.as_ref()?)?)));
+    let (targets, contents): (BTreeSet<String>, BTreeMap<String, String>) = (targets.collect(), contents.collect());
+    let text =
+        serde_json::to_string(&Kept { targets: targets.clone(), contents: contents.clone() }).unwrap_or_default();
+    let set_name = set.name_any();
+    let mut digits = hex::encode(Sha256::digest(format!("{set_name}\n{text}")));
+    digits.truncate(16);
+    let name = format!("soc2-guardrails-{digits}");
+    if recorded(set) == Some(name.as_str()) {
+        context.goods.remember(&set_name, &name, Good { targets, contents });
+        return Ok(Some(name));
+    }
+    let labels = [MANAGED_BY, (SET, set_name.as_str())].map(|(key, value)| (key.to_owned(), value.to_owned()));
+    let object = ConfigMap {
+        metadata: ObjectMeta {
+            name: Some(name.clone()),
+            labels: Some(labels.into()),
+            // It goes with its set.
+            owner_references: set.owner_ref(&()).map(|owner| vec![owner]),
+            ..ObjectMeta::default()
+        },
+        data: Some([(KEY.to_owned(), text)].into()),
+        immutable: Some(true),
+        binary_data: None,
+    };
+    match api(context).create(&PostParams::default(), &object).await {
+        // An earlier process kept it, and did not live to record it.
+        Err(kube::Error::Api(status)) if status.is_already_exists() => {}
+        result => drop(result?),
+    }
+    context.goods.remember(&set_name, &name, Good { targets, contents });
+    Ok(Some(name))
+}
+
+/// Deletes what is not on record any more.
+///
+/// # Errors
+/// Of the API server.
+pub async fn forget(context: &Context, set: &GuardrailSet, kept: Option<&str>) -> Result<(), Error> {
+    let Some(old) = recorded(set).filter(|old| Some(*old) != kept) else { return Ok(()) };
+    match api(context).delete(old, &DeleteParams::default()).await {
+        Err(kube::Error::Api(status)) if status.is_not_found() => Ok(()),
+        result => Ok(result.map(drop)?),
+    }
+}
