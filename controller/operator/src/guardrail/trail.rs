@@ -254,7 +254,7 @@ mod tests {
             );
             Document::parse(&text).unwrap()
         };
-                let changes = [
+        let changes = [
             Change { new: deny("Stop*"), old: Some(deny("StopOld")) },
             Change { new: deny("S*"), old: Some(deny("Stop*")) },
         ];
@@ -271,10 +271,7 @@ mod tests {
             // New, although something like it was denied before.
             (event(later, own, "StartRecorder", &scp), true),
             (event(later, own, "StopRecorder", ""), false),
-            (
-                event(later, own, "StopRecorder", &failed("because no identity-based policy allows it")),
-                false,
-            ),
+            (event(later, own, "StopRecorder", &failed("because no identity-based policy allows it")), false),
         ] {
             let text = format!(r#"{{"Records":[{event}]}}"#);
             let found = denials(text.as_bytes(), account, SINCE, &changes).unwrap();

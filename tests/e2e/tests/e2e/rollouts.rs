@@ -30,6 +30,8 @@ fn set(spec: &Value) -> String {
     for (key, value) in spec.as_object().into_iter().flatten() {
         object["spec"][key] = value.clone();
     }
+    // What is null is left out.
+    object["spec"].as_object_mut().into_iter().for_each(|spec| spec.retain(|_, value| !value.is_null()));
     object.to_string()
 }
 
@@ -224,6 +226,7 @@ async fn too_many_denials_roll_back_what_was_new_until_it_is_approved_again() ->
         Ok(())
     })
     .await?;
+    stand.condition("grset", "leave-org", "RolledBack", "True", "GateFailed").await?;
     ensure!(world(&stand).await? == before, "it stays back");
     let reason = "That call is to be denied";
     let (code, text) = soc2ctl(&stand, &["approve", "leave-org", "--reason", reason, "--yes"]).await?;
