@@ -12,6 +12,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::api::PostParams;
 use kube::{Api, Client};
 use soc2_crds::{GuardrailApproval, GuardrailApprovalSpec, GuardrailSet, ObjectRef, PlanStatus, Promotion};
+use soc2_guardrails::declared::wave_name;
 
 use super::prepare::runtime;
 use super::{Notes, print};
@@ -153,6 +154,10 @@ fn text(args: &ApproveArgs, set: &GuardrailSet, plan: &PlanStatus, spec: &Guardr
     let steps = create + update + attach + detach + delete;
     if steps as usize > plan.summary.len() {
         let _ = writeln!(out, "  - and {} more", steps as usize - plan.summary.len());
+    }
+    if let Some(rollout) = &set.spec.rollout {
+        let waves: Vec<String> = rollout.waves.iter().map(wave_name).collect();
+        let _ = writeln!(out, "  in {} waves: {}; each soaks {}", waves.len(), plain(&waves.join("; ")), rollout.soak);
     }
     let status = set.status.as_ref().and_then(|status| status.rollout.as_ref());
     if let Some(rollout) = status {

@@ -122,6 +122,11 @@ impl Trails {
         });
     }
 
+    /// Nothing is asked about a set any more.
+    pub fn forget(&self, set: &str) {
+        self.lock().remove(set);
+    }
+
     fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, Watch>> {
         // Whole entries come and go.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)

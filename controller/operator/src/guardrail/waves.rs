@@ -48,6 +48,7 @@ pub fn advance(
 ) -> Result<(Clearance, Option<RolloutStatus>), Blocked> {
     let before = set.status.as_ref().and_then(|status| status.rollout.clone());
     let (Some(spec), Some(rollout)) = (&set.spec.rollout, &plan.rollout) else {
+        context.trails.forget(&plan.name);
         // A refusal passes; what is done, or not enforced any more, is over.
         return Ok((clearance, before.filter(|_| plan.refused.is_some() && set.spec.rollout.is_some())));
     };

@@ -31,6 +31,10 @@ enum Shape {
     Drop,
     /// The set is deleted, with its policies, by approval.
     Delete,
+    /// A new set, the canary unit first.
+    Waves,
+    /// Other parameters, staged at the canary unit first.
+    Staged,
 }
 
 impl Shape {
@@ -40,7 +44,8 @@ impl Shape {
             Self::Create => 4,
             Self::MoveUp | Self::Drop | Self::Update => 2,
             Self::Narrow => 1,
-            Self::Delete => 4,
+            Self::Delete | Self::Waves => 4,
+            Self::Staged => 5,
         }
     }
 
@@ -55,18 +60,28 @@ impl Shape {
             (Self::Create | Self::Delete, _) => {
                 (json!([{"name": "deny-leave-org"}, {"name": "protect-config"}]), &["Workloads"])
             }
-            (Self::Update, false) => (regions(json!(["eu-west-1", "us-east-1"])), &["Workloads"]),
-            (Self::Update, true) => (regions(json!(["eu-west-1"])), &["Workloads"]),
+            (Self::Waves, _) => (leave, &["Workloads"]),
+            (Self::Update | Self::Staged, false) => (regions(json!(["eu-west-1", "us-east-1"])), &["Workloads"]),
+            (Self::Update | Self::Staged, true) => (regions(json!(["eu-west-1"])), &["Workloads"]),
             (Self::MoveUp, false) => (leave, &["Workloads/Prod"]),
             (Self::MoveUp, true) | (Self::Narrow, true) => (leave, &["Workloads"]),
             (Self::Narrow, false) => (leave, &["Workloads", "Sandbox"]),
             (Self::Drop, false) => (json!([{"name": "deny-leave-org"}, {"name": "deny-root"}]), &["Workloads"]),
             (Self::Drop, true) => (leave, &["Workloads"]),
         };
-        json!({
+        let mut spec = json!({
             "organizationRef": {"name": "acme"}, "targets": targets(paths), "baselines": baselines, "mode": "Enforce",
             "approval": "Automatic", "maxAffectedAccounts": "20", "deletionPolicy": "Remove",
-        })
+        });
+        if matches!(self, Self::Waves | Self::Staged) && after {
+            // Nothing is recorded, and nobody has to promote.
+            let source = json!({"cloudTrail": {"url": "file:///no-such-trail"}});
+            spec["rollout"] = json!({
+                "waves": [{"organizationalUnit": {"path": "Workloads/Prod/Canary"}}, {"rest": true}], "soak": "1s",
+                "gate": {"source": source, "onNoData": "Proceed"},
+            });
+        }
+        spec
     }
 
     async fn apply(self, stand: &Stand, after: bool) -> Result<()> {
@@ -79,7 +94,7 @@ impl Shape {
 
     /// What has to be there before the change.
     async fn prepare(self, stand: &Stand) -> Result<()> {
-        if self != Self::Create {
+        if !matches!(self, Self::Create | Self::Waves) {
             self.apply(stand, false).await?;
             settled(stand).await?;
         }
@@ -221,4 +236,14 @@ async fn a_baseline_is_dropped_whatever_the_crash() -> Result<()> {
 #[tokio::test]
 async fn a_set_is_deleted_whatever_the_crash() -> Result<()> {
     crashes(Shape::Delete).await
+}
+
+#[tokio::test]
+async fn a_set_comes_in_waves_whatever_the_crash() -> Result<()> {
+    crashes(Shape::Waves).await
+}
+
+#[tokio::test]
+async fn a_change_is_staged_and_comes_in_waves_whatever_the_crash() -> Result<()> {
+    crashes(Shape::Staged).await
 }
