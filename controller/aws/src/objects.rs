@@ -67,7 +67,7 @@ struct Bucket {
 
 impl Bucket {
     fn path(&self, below: &str) -> Path {
-        Path::from_iter(self.prefix.parts().chain(Path::from(below).parts()))
+        self.prefix.parts().chain(Path::from(below).parts()).collect()
     }
 
     fn explain(&self, path: &Path, permission: &str, error: &Error) -> AwsError {

@@ -126,8 +126,7 @@ pub fn decide(input: &RolloutInput<'_>) -> Turn {
     if let Some(rolled_back) = &state.rolled_back {
         match input.again(rolled_back) {
             None => return input.rolled_back(state),
-            Some(None) => state = begins,
-            Some(Some(wave)) => state = State { wave, ..begins },
+            Some(wave) => state = State { wave, ..begins },
         }
     }
     input.forward(state)
@@ -158,9 +157,9 @@ impl RolloutInput<'_> {
     }
 
     /// Whether a person let it begin again after a rollback, and with which wave.
-    fn again(&self, rolled_back: &RolledBack) -> Option<Option<usize>> {
+    fn again(&self, rolled_back: &RolledBack) -> Option<usize> {
         let new = self.valid().filter(|go| !rolled_back.seen.contains(&go.uid));
-        new.map(|go| go.wave.map(|wave| wave.min(self.of()))).max()
+        new.map(|go| go.wave.unwrap_or(1).min(self.of())).max()
     }
 
     fn promotion(&self, wave: usize) -> Option<&Go> {
@@ -189,25 +188,26 @@ impl RolloutInput<'_> {
         }
         let waiting =
             if until > self.now { Some(self.soaking(&state, until)) } else { self.held(&state, until, promoted) };
-        match waiting {
-            Some(waiting) => {
-                let watch = matches!(self.gate, Gate::Recorded { .. }).then(|| state.wave - 1);
-                let clearance = Clearance { waiting: Some(self.first(waiting)), ..Clearance::default() };
-                Turn { state: Some(state), clearance, watch }
-            }
-            None => {
-                let next = State { wave: state.wave + 1, begun_at: None, since: None, ..state.clone() };
-                let missing = self.missing(next.wave);
-                if missing.is_empty() {
-                    return self.forward(State { begun_at: Some(self.now), ..next });
-                }
-                if self.clearance.steps.is_empty() {
-                    // Held back by its approval or its window: what is on record stays.
-                    return Turn { state: Some(state), clearance: self.clearance.clone(), watch: None };
-                }
-                self.write(next, missing)
-            }
+        if let Some(waiting) = waiting {
+            let watch = matches!(self.gate, Gate::Recorded { .. }).then(|| state.wave - 1);
+            let clearance = Clearance { waiting: Some(self.first(waiting)), ..Clearance::default() };
+            return Turn { state: Some(state), clearance, watch };
         }
+        self.next(state)
+    }
+
+    /// Begins the next wave.
+    fn next(&self, state: State) -> Turn {
+        let next = State { wave: state.wave + 1, begun_at: None, since: None, ..state.clone() };
+        let missing = self.missing(next.wave);
+        if missing.is_empty() {
+            return self.forward(State { begun_at: Some(self.now), ..next });
+        }
+        if self.clearance.steps.is_empty() {
+            // Held back by its approval or its window: what is on record stays.
+            return Turn { state: Some(state), clearance: self.clearance.clone(), watch: None };
+        }
+        self.write(next, missing)
     }
 
     /// An approval that is missing is said first.

@@ -297,6 +297,21 @@ fn every_command_has_help_with_examples() {
 }
 
 #[test]
+fn what_speaks_to_a_cluster_says_what_is_wrong_before_it_does() {
+    for (args, said) in [
+        (&["approve", "workloads", "--reason", "ok"][..], "--reason: has at least 10 characters"),
+        (&["approve", "workloads", "--reason", "Reviewed by two", "--promote", "1"], "1 is not in 2..=10"),
+        (&["suspend", "workloads"], "give a kind and a name, such as grset/workloads"),
+        (&["resume", "cexc/mfa"], "awsorg, cprof and grset are"),
+        (&["reconcile", "grset/workloads", "--timeout", "soon"], "--timeout: \"soon\" is not a duration"),
+        (&["suspend", "grset/workloads", "--kubeconfig", "no-such-file"], "no-such-file"),
+    ] {
+        let run = soc2ctl(args);
+        assert!(run.code == 2 && run.errors.contains(said), "{args:?}: {} {}", run.code, run.errors);
+    }
+}
+
+#[test]
 fn shells_complete_and_kubectl_finds_the_plugin() {
     for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
         let run = soc2ctl(&["completions", shell]);

@@ -6,6 +6,8 @@ mod event;
 mod records;
 mod services;
 
+use std::path::Path;
+
 pub use denial::{Change, Denial, denial};
 pub use event::{Event, Fate};
 pub use records::each;
@@ -13,7 +15,8 @@ pub use records::each;
 /// Whether a file holds events, by its name: digests and insights lie beside them and are no events.
 #[must_use]
 pub fn is_events(path: &str) -> bool {
-    let lower = path.to_ascii_lowercase();
-    let beside = ["cloudtrail-digest", "cloudtrail-insight"].iter().any(|folder| lower.contains(folder));
-    !beside && (lower.ends_with(".json") || lower.ends_with(".json.gz"))
+    let beside = ["CloudTrail-Digest", "CloudTrail-Insight"].iter().any(|folder| path.contains(folder));
+    let path = Path::new(path);
+    let ends = |path: &Path, end: &str| path.extension().is_some_and(|found| found.eq_ignore_ascii_case(end));
+    !beside && (ends(path, "json") || ends(path, "gz") && ends(&path.with_extension(""), "json"))
 }

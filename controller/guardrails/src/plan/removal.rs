@@ -99,7 +99,8 @@ impl Excess<'_> {
             attached && self.wanted.contains(&TargetId((*unit).to_owned()))
         };
         // What is staged was never approved for more than the first waves.
-        let weakens = !policy.tags.contains_key(STAGED_TAG) && !(same && above.iter().any(stays));
+        let staged = policy.tags.contains_key(STAGED_TAG);
+        let weakens = !(staged || same && above.iter().any(stays));
         let (baseline, target) = (self.baseline.to_owned(), TargetId(target.to_owned()));
         Some(Step::Detach { id: id.to_owned(), baseline, target, weakens })
     }
