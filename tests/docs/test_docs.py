@@ -24,7 +24,7 @@ PAGES = sorted(pages())
 # Crates and files whose words in CamelCase are reasons, but for these: types of conditions, kinds, and other words.
 SPEAKERS = [
     "controller/operator/src", "controller/posture/src/assess", "controller/guardrails/src/gate.rs",
-    "controller/guardrails/src/plan/refusal.rs", "controller/guardrails/src/declared.rs",
+    "controller/guardrails/src/rollout.rs", "controller/guardrails/src/plan/refusal.rs", "controller/guardrails/src/declared.rs",
 ]
 SILENT = ["controller/operator/src/metrics", "controller/operator/src/http.rs"]
 NO_REASONS = set(
