@@ -8,6 +8,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::common::{ObjectRef, Targets};
+use crate::restraints::{DifferenceStatus, HoldStatus, ReleasedStatus, RevertStatus};
 use crate::rollout::{RolloutSpec, RolloutStatus};
 use crate::schema;
 use crate::scp_baseline::AnyValue;
@@ -240,12 +241,28 @@ pub struct GuardrailSetStatus {
     /// Hash of the plan under which they were begun.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub removing_plan: Option<String>,
+    /// What differs from what was in place, and who changed it, where an event says so; at most 50.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 50))]
+    pub differences: Vec<DifferenceStatus>,
+    /// What is left as it is for a while; at most 50.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 50))]
+    pub holds: Vec<HoldStatus>,
+    /// What was put back in the last 24 hours, by difference; at most 100. After five times of the same it is left alone.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 100))]
+    pub reverts: Vec<RevertStatus>,
+    /// What releases keep off now; at most 50.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 50))]
+    pub released: Vec<ReleasedStatus>,
     /// Where each baseline has to be, and whether it is there.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 200))]
     pub baselines: Vec<BaselineStatus>,
     /// `Ready`, `Stalled`, `Reconciling`, `InSync`, and `Planned`, `ApprovalPending`, `WaitingForWindow`, `Applying`, `Propagating`, `Held`,
-    /// `Refused`, `Soaking`, `AwaitingPromotion` or `RolledBack` while true.
+    /// `Released`, `DriftFight`, `Refused`, `Soaking`, `AwaitingPromotion` or `RolledBack` while true.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[x_kube(merge_strategy = kube::core::cel::ListMerge::Map(vec!["type".into()]))]
     pub conditions: Vec<Condition>,

@@ -6,7 +6,7 @@ use serde_yaml::Value;
 
 use crate::{
     AccountPosture, AwsOrganization, ComplianceException, ComplianceProfile, ControlAttestation, ControlCatalog,
-    GuardrailApproval, GuardrailSet, ScpBaseline,
+    GuardrailApproval, GuardrailRelease, GuardrailSet, ScpBaseline,
 };
 
 /// First line of each generated file.
@@ -23,6 +23,7 @@ pub fn crds() -> Vec<CustomResourceDefinition> {
         ControlAttestation::crd(),
         ControlCatalog::crd(),
         GuardrailApproval::crd(),
+        GuardrailRelease::crd(),
         GuardrailSet::crd(),
         ScpBaseline::crd(),
     ]

@@ -9,7 +9,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use soc2_crds::{
     AccountPosture, AwsOrganization, ComplianceException, ComplianceProfile, ControlAttestation, ControlCatalog,
-    GuardrailApproval, GuardrailSet, ScpBaseline,
+    GuardrailApproval, GuardrailRelease, GuardrailSet, ScpBaseline,
 };
 
 /// Documents with the name of the file that they are in.
@@ -45,6 +45,7 @@ fn read_again(document: &Value) -> Value {
         "ControlAttestation" => round_trip::<ControlAttestation>(document),
         "ControlCatalog" => round_trip::<ControlCatalog>(document),
         "GuardrailApproval" => round_trip::<GuardrailApproval>(document),
+        "GuardrailRelease" => round_trip::<GuardrailRelease>(document),
         "GuardrailSet" => round_trip::<GuardrailSet>(document),
         "ScpBaseline" => round_trip::<ScpBaseline>(document),
         "AccountPosture" => round_trip::<AccountPosture>(document),

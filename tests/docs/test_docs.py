@@ -31,11 +31,11 @@ NO_REASONS = set(
     # Statuses, and types of conditions that only summarize.
     "Ready Stalled Reconciling True False Unknown "
     # Kinds and resource types.
-    "AwsOrganization ComplianceProfile ComplianceException ControlAttestation ControlCatalog GuardrailSet GuardrailApproval ScpBaseline AwsAccount "
+    "AwsOrganization ComplianceProfile ComplianceException ControlAttestation ControlCatalog GuardrailSet GuardrailApproval GuardrailRelease ScpBaseline AwsAccount "
     # What events call the operator's doing.
-    "Assess Reconcile Validate "
+    "Assess Reconcile Release Validate "
     # Codes of AWS, and of the operator's own errors, which are in messages.
-    "DuplicatePolicyException InvalidAccessException QueueDoesNotExist NotCreatedYet "
+    "DuplicatePolicyException InvalidAccessException QueueDoesNotExist NotCreatedYet TargetNotFound "
     # States, and how Security Hub consolidates.
     "Passed Failed NotApplicable Pending Refused Consolidated PerStandard FindingsPassed".split()
 )

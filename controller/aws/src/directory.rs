@@ -57,7 +57,7 @@ impl OrganizationsDirectory {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    async fn tags(&self, resource: &str) -> Result<BTreeMap<String, String>, AwsError> {
+    async fn tags_of(&self, resource: &str) -> Result<BTreeMap<String, String>, AwsError> {
         let tags = all(async |token: Option<String>| {
             let send =
                 || self.client.list_tags_for_resource().resource_id(resource).set_next_token(token.clone()).send();
@@ -108,7 +108,7 @@ impl Directory for OrganizationsDirectory {
     }
 
     async fn account_tags(&self, account: AccountId) -> Result<BTreeMap<String, String>, AwsError> {
-        self.tags(&account.to_string()).await
+        self.tags_of(&account.to_string()).await
     }
 
     async fn policies(&self) -> Result<Vec<PolicySummary>, AwsError> {
@@ -138,7 +138,11 @@ impl Directory for OrganizationsDirectory {
     }
 
     async fn policy_tags(&self, policy: &str) -> Result<BTreeMap<String, String>, AwsError> {
-        self.tags(policy).await
+        self.tags_of(policy).await
+    }
+
+    async fn tags(&self, resource: &str) -> Result<BTreeMap<String, String>, AwsError> {
+        self.tags_of(resource).await
     }
 
     async fn policy_targets(&self, policy: &str) -> Result<BTreeSet<String>, AwsError> {

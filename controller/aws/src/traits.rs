@@ -62,6 +62,8 @@ pub trait Directory: Send + Sync {
     async fn policy_content(&self, policy: &str) -> Result<String, AwsError>;
     /// Tags of one policy (`ListTagsForResource`).
     async fn policy_tags(&self, policy: &str) -> Result<BTreeMap<String, String>, AwsError>;
+    /// Tags of a policy, root, unit or account (`ListTagsForResource`).
+    async fn tags(&self, resource: &str) -> Result<BTreeMap<String, String>, AwsError>;
     /// Roots, units and accounts that a policy is attached to (`ListTargetsForPolicy`).
     async fn policy_targets(&self, policy: &str) -> Result<BTreeSet<String>, AwsError>;
     /// Whether the role can be assumed: `GetCallerIdentity` with it. Gives the account.

@@ -16,6 +16,7 @@ use crate::commands::approve::ApproveArgs;
 use crate::commands::impact::ImpactArgs;
 use crate::commands::import::ImportCommand;
 use crate::commands::plan::PlanArgs;
+use crate::commands::release::ReleaseArgs;
 use crate::commands::scp::ScpCommand;
 use crate::commands::steer::{ReconcileArgs, SteerArgs};
 use crate::snapshot::Inputs;
@@ -96,6 +97,9 @@ Exit codes: 0 nothing is worse, 1 something is worse, 2 wrong usage or data that
     /// What the guardrail sets would write to AWS, as a diff.
     #[command(after_help = PlanArgs::HELP)]
     Plan(PlanArgs),
+    /// Take a guardrail off somewhere for some hours, now. Needs a cluster.
+    #[command(after_help = ReleaseArgs::HELP)]
+    Release(ReleaseArgs),
     /// Service control policies: what they decide and why, what is wrong with them, how to make them fewer.
     #[command(subcommand)]
     Scp(ScpCommand),

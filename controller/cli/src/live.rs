@@ -58,8 +58,9 @@ pub async fn connect() -> Result<Arc<dyn Aws>> {
 pub async fn read(aws: Arc<dyn Aws>, wanted: &Wanted<'_>, progress: &Progress) -> Result<Snapshot> {
     let taken_at = Timestamp::now();
     let mut config = feed_config(wanted.object, wanted.profiles, wanted.sets, wanted.tags, wanted.catalog_of);
+    // Messages that are taken from a queue would be missed by the operator.
+    config.organization_events = None;
     for source in &mut config.sources {
-        // Messages that are taken from the queue would be missed by the operator.
         source.events = None;
     }
     let catalog = Arc::clone(wanted.catalog);

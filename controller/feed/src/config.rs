@@ -17,6 +17,8 @@ pub struct FeedConfig {
     pub organization: String,
     /// Role that reads AWS Organizations; `None`: the pod's own credentials.
     pub read_role: Option<Role>,
+    /// Where events tell what somebody did to the organization; `None`: nowhere.
+    pub organization_events: Option<OrganizationEvents>,
     /// Where findings come from.
     pub sources: Vec<SourceConfig>,
     /// Regions that every account must be covered in; empty: home and linked Regions, or all that are read.
@@ -79,6 +81,15 @@ pub struct EventsConfig {
     pub queue_url: String,
     /// Role that reads and deletes its messages; `None`: the pod's own credentials.
     pub role: Option<Role>,
+}
+
+/// A queue of CloudTrail's management events.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OrganizationEvents {
+    /// The queue.
+    pub queue: EventsConfig,
+    /// ARN of the role that we write with: what it does is no news.
+    pub own_role: Option<String>,
 }
 
 /// Where a source is read.

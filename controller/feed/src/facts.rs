@@ -6,10 +6,14 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use soc2_aws::AwsError;
+use soc2_guardrails::deed::Deed;
 use soc2_guardrails::inventory::PolicyInventory;
 use soc2_posture::ids::{AccountId, Region};
 
 use crate::events::EventCounters;
+
+/// Stands for the name of a source where the queue is the organization's own. No source can be called so.
+pub const ORGANIZATIONS: &str = "Organizations";
 
 /// How complete the reading is, and what is missing. Cheap to clone.
 #[derive(Clone, Debug, Default)]
@@ -24,6 +28,8 @@ pub struct FeedFacts {
     pub regions: Vec<RegionFacts>,
     /// One entry per queue of events, by name of the source.
     pub events: Vec<EventFacts>,
+    /// What others did to the organization lately, as far as events told it, the newest last.
+    pub deeds: Arc<Vec<Deed>>,
     /// Started without a usable checkpoint, and not everything is swept yet: what was published before stands.
     pub restarting: bool,
     /// Accounts that are completely swept in everything that reads them and can be read.
@@ -83,7 +89,7 @@ pub struct RegionFacts {
 /// The queue of events of a source.
 #[derive(Clone, Debug, Default)]
 pub struct EventFacts {
-    /// Name of the source.
+    /// Name of the source; [`crate::ORGANIZATIONS`] for the organization's own queue.
     pub source: String,
     /// URL of the queue.
     pub queue_url: String,

@@ -24,9 +24,11 @@ mod spec;
 mod timer;
 
 pub use clock::{Clock, SystemClock};
-pub use config::{EventsConfig, FeedConfig, Intervals, PerAccount, Selection, SourceConfig, SourceRegions};
+pub use config::{
+    EventsConfig, FeedConfig, Intervals, OrganizationEvents, PerAccount, Selection, SourceConfig, SourceRegions,
+};
 pub use events::EventCounters;
-pub use facts::{EventFacts, FeedFacts, Reading, RegionFacts, SweepFacts};
+pub use facts::{EventFacts, FeedFacts, ORGANIZATIONS, Reading, RegionFacts, SweepFacts};
 pub use feed::{Feed, FeedHandle, Parts};
 pub use handle::{Accounts, Change, Subscription, WorldHandle};
 pub use spec::feed_config;

@@ -7,13 +7,15 @@ use std::time::Duration;
 use soc2_aws::Role;
 use soc2_catalog::{Catalog, Tier};
 use soc2_crds::{
-    AwsOrganization, ComplianceProfile, EventQueue, GuardrailSet, ProfileTier, RoleRef, SecurityHubSource,
-    TailoringAction,
+    AwsOrganization, ComplianceProfile, EventQueue, GuardrailSet, OrganizationsAccess, ProfileTier, RoleRef,
+    SecurityHubSource, TailoringAction,
 };
 use soc2_posture::interest::Interests;
 use soc2_posture::{duration, targets};
 
-use crate::config::{EventsConfig, FeedConfig, Intervals, PerAccount, Selection, SourceConfig, SourceRegions};
+use crate::config::{
+    EventsConfig, FeedConfig, Intervals, OrganizationEvents, PerAccount, Selection, SourceConfig, SourceRegions,
+};
 
 /// What the feed of this organization is told. `tags`: others than the profiles and sets want tags of accounts too, such as
 /// metrics or exceptions. `catalog`: the one of a profile, if there is nothing wrong with it.
@@ -31,6 +33,7 @@ pub fn feed_config(
     FeedConfig {
         organization: object.metadata.name.clone().unwrap_or_default(),
         read_role: spec.organizations.role.as_ref().map(role),
+        organization_events: organization_events(&spec.organizations),
         sources: spec.security_hub.iter().map(source).collect(),
         required_regions: spec.required_regions.clone().unwrap_or_default(),
         intervals: Intervals {
@@ -116,11 +119,16 @@ fn source(source: &SecurityHubSource) -> SourceConfig {
             .as_ref()
             .map(|found| PerAccount { role_name: found.role_name.clone(), external_id: found.external_id.clone() }),
         serves,
-        events: source.events.as_ref().map(|queue| events(source, queue)),
+        events: source.events.as_ref().map(|queue| events(queue, source.role.as_ref())),
     }
 }
 
-fn events(source: &SecurityHubSource, queue: &EventQueue) -> EventsConfig {
-    let reader = queue.role.as_ref().or(source.role.as_ref());
+fn events(queue: &EventQueue, otherwise: Option<&RoleRef>) -> EventsConfig {
+    let reader = queue.role.as_ref().or(otherwise);
     EventsConfig { queue_url: queue.queue_url.clone(), role: reader.map(role) }
+}
+
+fn organization_events(access: &OrganizationsAccess) -> Option<OrganizationEvents> {
+    let queue = events(access.events.as_ref()?, access.role.as_ref());
+    Some(OrganizationEvents { queue, own_role: access.write_role.as_ref().map(|role| role.arn.clone()) })
 }

@@ -14,6 +14,8 @@
 //! - [`mod@gate`]: what of a plan may be written now.
 //! - [`mod@rollout`]: which wave of a plan comes next.
 //! - [`mod@cloudtrail`]: the calls that CloudTrail recorded.
+//! - [`mod@restraint`]: what of that is left alone all the same: [`mod@hold`], [`mod@release`], [`mod@fight`].
+//! - [`mod@deed`]: who changed something.
 //! - [`mod@window`]: when changes may be made.
 
 mod call;
@@ -21,10 +23,13 @@ pub mod cloudtrail;
 pub mod condition;
 pub mod cover;
 pub mod declared;
+pub mod deed;
 pub mod document;
 pub mod evaluate;
 pub mod explain;
+pub mod fight;
 pub mod gate;
+pub mod hold;
 pub mod inventory;
 mod json;
 pub mod levels;
@@ -34,6 +39,8 @@ pub mod pack;
 mod pattern;
 pub mod plan;
 pub mod protection;
+pub mod release;
+pub mod restraint;
 pub mod rollout;
 mod rule;
 mod tree;
@@ -43,6 +50,7 @@ pub mod window;
 
 pub use condition::Condition;
 pub use cover::{CoverError, Selection, Target, TargetId, TargetKind, affected, cover};
+pub use deed::{Deed, responsible};
 pub use document::{Clause, Document, DocumentError, Effect, Statement};
 pub use evaluate::{Decision, Level, LevelPolicy, Request, Verdict, denied_by, evaluate, verdict};
 pub use explain::{Part, Reason, explain};
@@ -57,4 +65,6 @@ pub use plan::{
     WavePlan, Waves, plan, staged,
 };
 pub use protection::protection;
+pub use release::{Release, Ruling};
+pub use restraint::{Because, Withheld, withhold};
 pub use window::{Window, WindowError};

@@ -24,6 +24,7 @@ mod strength;
 use std::collections::{BTreeMap, BTreeSet};
 
 pub use drift::Drift;
+pub(crate) use guards::loses_allow;
 pub use guards::{Access, Call, Guarded};
 pub use input::{
     BASELINE_TAG, CLUSTER_TAG, Limits, Mode, OWNER_TAG, Owner, PlanInput, RETAINED_TAG, STAGED_TAG, SetInput,
@@ -249,7 +250,8 @@ fn set_plan(
         // A change of a policy reaches wherever it is attached, whoever attached it.
         let reached: BTreeSet<AccountId> = accounts.union(&changed(input, steps.iter())).copied().collect();
         let mut refusals = baselines.filter_map(|compiled| guards::refusal(input.guarded, compiled, &reached));
-        refusals.next().or_else(|| guards::loses_allow(input, &steps)).or_else(|| guards::loses_allow(input, &removals))
+        let loses_allow = |steps: &[Step]| guards::loses_allow(input.inventory, steps);
+        refusals.next().or_else(|| loses_allow(&steps)).or_else(|| loses_allow(&removals))
     };
     let pending = pending.filter(|_| !steps.is_empty());
     let mut rollout = pending.map(|pending| pending.plan(input, ownership, &draft));

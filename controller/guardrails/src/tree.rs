@@ -56,3 +56,13 @@ impl<'a> Tree<'a> {
         Target { kind: TargetKind::Account, id: TargetId(account.to_string()), name }
     }
 }
+
+/// The root and the units down to a target, and the target itself; `None` when there is no such target.
+pub(crate) fn path<'a>(org: &'a Organization, target: &'a str) -> Option<Vec<&'a str>> {
+    if let Ok(account) = target.parse::<AccountId>() {
+        let mut path = org.ancestors(&org.accounts.get(&account)?.parent);
+        path.push(target);
+        return Some(path);
+    }
+    org.units.contains_key(target).then(|| org.ancestors(target))
+}

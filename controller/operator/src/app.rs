@@ -17,7 +17,7 @@ use crate::baseline::{BaselineReconciler, Baselines};
 use crate::context::{Context, Stores};
 use crate::control::Prepared;
 use crate::feeds::Feeds;
-use crate::guardrail::{ApprovalReconciler, GuardrailReconciler};
+use crate::guardrail::{ApprovalReconciler, GuardrailReconciler, ReleaseReconciler};
 use crate::http::{self, Readiness};
 use crate::kubernetes::events::Events;
 use crate::lease::{LeaseConfig, LeaseHolder};
@@ -66,6 +66,7 @@ struct Controllers {
     profiles: Prepared<ProfileReconciler>,
     sets: Prepared<GuardrailReconciler>,
     approvals: Prepared<ApprovalReconciler>,
+    releases: Prepared<ReleaseReconciler>,
     exceptions: Prepared<ExceptionReconciler>,
     attestations: Prepared<AttestationReconciler>,
     catalogs: Prepared<CatalogReconciler>,
@@ -79,6 +80,7 @@ impl Controllers {
             profiles: Prepared::new(client.clone()),
             sets: Prepared::new(client.clone()),
             approvals: Prepared::new(client.clone()),
+            releases: Prepared::new(client.clone()),
             exceptions: Prepared::new(client.clone()),
             attestations: Prepared::new(client.clone()),
             catalogs: Prepared::new(client.clone()),
@@ -92,6 +94,7 @@ impl Controllers {
             profiles: self.profiles.store(),
             sets: self.sets.store(),
             approvals: self.approvals.store(),
+            releases: self.releases.store(),
             exceptions: self.exceptions.store(),
             attestations: self.attestations.store(),
             catalogs: self.catalogs.store(),
@@ -107,13 +110,14 @@ impl Controllers {
         let profiles = self.profiles.run(ProfileReconciler, context(), triggers::profiles(&context()), cancel());
         let sets = self.sets.run(GuardrailReconciler, context(), triggers::sets(&context()), cancel());
         let approvals = self.approvals.run(ApprovalReconciler, context(), triggers::approvals(&context()), cancel());
+        let releases = self.releases.run(ReleaseReconciler, context(), triggers::releases(&context()), cancel());
         let exceptions =
             self.exceptions.run(ExceptionReconciler, context(), triggers::exceptions(&context()), cancel());
         let attestations =
             self.attestations.run(AttestationReconciler, context(), triggers::attestations(&context()), cancel());
         let catalogs = self.catalogs.run(CatalogReconciler, context(), stream::pending(), cancel());
         let baselines = self.baselines.run(BaselineReconciler, context(), stream::pending(), cancel());
-        tokio::join!(organizations, profiles, sets, approvals, exceptions, attestations, catalogs, baselines);
+        tokio::join!(organizations, profiles, sets, approvals, releases, exceptions, attestations, catalogs, baselines);
     }
 }
 

@@ -11,7 +11,7 @@ use soc2_aws::Aws;
 use soc2_catalog::Catalog;
 use soc2_crds::{
     AwsOrganization, ComplianceException, ComplianceProfile, ControlAttestation, ControlCatalog, GuardrailApproval,
-    GuardrailSet, ScpBaseline,
+    GuardrailRelease, GuardrailSet, ScpBaseline,
 };
 
 use crate::baseline::{Baselines, Library};
@@ -145,6 +145,8 @@ pub struct Stores {
     pub sets: Store<DeserializeGuard<GuardrailSet>>,
     /// Approvals of plans.
     pub approvals: Store<DeserializeGuard<GuardrailApproval>>,
+    /// Releases of guardrails.
+    pub releases: Store<DeserializeGuard<GuardrailRelease>>,
     /// Exceptions.
     pub exceptions: Store<DeserializeGuard<ComplianceException>>,
     /// Attestations.
@@ -158,13 +160,15 @@ pub struct Stores {
 impl Stores {
     /// Waits until every store has what there is.
     pub async fn ready(&self) {
-        let Self { organizations, profiles, sets, approvals, exceptions, attestations, catalogs, baselines } = self;
+        let Self { organizations, profiles, sets, approvals, releases, exceptions, attestations, .. } = self;
+        let Self { catalogs, baselines, .. } = self;
         // One that is never filled ends with the process.
         let _ = tokio::join!(
             organizations.wait_until_ready(),
             profiles.wait_until_ready(),
             sets.wait_until_ready(),
             approvals.wait_until_ready(),
+            releases.wait_until_ready(),
             exceptions.wait_until_ready(),
             attestations.wait_until_ready(),
             catalogs.wait_until_ready(),
@@ -239,6 +243,18 @@ impl Stores {
                 approval.spec.guardrail_set_ref.name == set && approval.metadata.deletion_timestamp.is_none()
             })
             .collect();
+        found.sort_by_key(ResourceExt::name_any);
+        found
+    }
+
+    /// Releases in an organization, in order of name.
+    #[must_use]
+    pub fn releases_of(&self, organization: &str) -> Vec<GuardrailRelease> {
+        let releases = self.releases.state();
+        let mut found: Vec<GuardrailRelease> = releases.iter().filter_map(|guard| guard.0.clone().ok()).collect();
+        found.retain(|release| {
+            release.spec.organization_ref.name == organization && release.metadata.deletion_timestamp.is_none()
+        });
         found.sort_by_key(ResourceExt::name_any);
         found
     }

@@ -19,11 +19,12 @@ use crate::lease::{Leadership, LeaseHolder};
 
 /// Waits until the API server serves our kinds.
 pub async fn wait_for_crds(client: &Client, readiness: &Readiness) {
-    const KINDS: [&str; 9] = [
+    const KINDS: [&str; 10] = [
         "awsorganizations",
         "complianceprofiles",
         "guardrailsets",
         "guardrailapprovals",
+        "guardrailreleases",
         "accountpostures",
         "complianceexceptions",
         "controlattestations",

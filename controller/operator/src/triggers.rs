@@ -5,7 +5,8 @@ use kube::core::DeserializeGuard;
 use kube::runtime::reflector::{Lookup, ObjectRef, Store};
 use kube::{Resource, ResourceExt};
 use soc2_crds::{
-    AwsOrganization, ComplianceException, ComplianceProfile, ControlAttestation, GuardrailApproval, GuardrailSet,
+    AwsOrganization, ComplianceException, ComplianceProfile, ControlAttestation, GuardrailApproval, GuardrailRelease,
+    GuardrailSet,
 };
 use tokio_stream::wrappers::BroadcastStream;
 
@@ -48,6 +49,11 @@ pub fn profiles(context: &Context) -> impl Stream<Item = Ref<ComplianceProfile>>
 /// Guardrail sets of an organization that is touched.
 pub fn sets(context: &Context) -> impl Stream<Item = Ref<GuardrailSet>> + Send + use<> {
     touched(context, |stores, name| matching(&stores.sets, |set| set.spec.organization_ref.name == name))
+}
+
+/// Releases in an organization that is touched.
+pub fn releases(context: &Context) -> impl Stream<Item = Ref<GuardrailRelease>> + Send + use<> {
+    touched(context, |stores, name| matching(&stores.releases, |release| release.spec.organization_ref.name == name))
 }
 
 /// Approvals for a set of which the plan changed.

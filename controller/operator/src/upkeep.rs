@@ -10,7 +10,7 @@ use kube::core::DeserializeGuard;
 use kube::runtime::reflector::{ObjectRef, Store};
 use kube::runtime::{WatchStreamExt, watcher};
 use kube::{Api, Resource, ResourceExt};
-use soc2_crds::{AccountPosture, ComplianceException, ControlAttestation, ScpBaseline};
+use soc2_crds::{AccountPosture, ComplianceException, ControlAttestation, GuardrailRelease, ScpBaseline};
 
 use crate::baseline;
 use crate::context::{Context, Stores};
@@ -80,7 +80,13 @@ pub async fn housekeeping(context: &Context, readiness: &Readiness) {
 
 /// Tells profiles of what owners deleted. A watch that was interrupted tells nobody, so the stores are asked.
 fn tell_of_the_gone(context: &Context) {
-    let Stores { exceptions, attestations, catalogs, baselines, .. } = &context.stores;
+    let Stores { exceptions, attestations, catalogs, baselines, releases, .. } = &context.stores;
+    for Gone { organization, .. } in
+        context.nudges.gone::<GuardrailRelease>(|_, name| releases.get(&ObjectRef::new(name)).is_some())
+    {
+        // What it kept off is put back.
+        context.feeds.touch(&organization);
+    }
     let exists = |namespace: &str, name: &str| exceptions.get(&ObjectRef::new(name).within(namespace)).is_some();
     for Gone { namespace, name, organization } in context.nudges.gone::<ComplianceException>(exists) {
         context.forget::<ComplianceException>(Some(&namespace), &name);

@@ -153,6 +153,10 @@ pub struct OrganizationsAccess {
     /// Role for writing policies, assumed only while a plan is applied. Omitted: nothing can be enforced (`CanEnforce=False`).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub write_role: Option<RoleRef>,
+    /// Queue of CloudTrail management events of AWS Organizations, as a faster path: what somebody changes is read within seconds,
+    /// and it is known who did it. Without it changes are found when the organization is read the next time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub events: Option<EventQueue>,
 }
 
 /// One source of Security Hub findings: an administrator account, or each account by itself.
@@ -195,15 +199,15 @@ pub struct SecurityHubSource {
     pub events: Option<EventQueue>,
 }
 
-/// An SQS queue that gets the EventBridge events `Security Hub Findings - Imported`.
+/// An SQS queue that gets events of EventBridge.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct EventQueue {
     /// URL of the queue, such as `https://sqs.eu-west-1.amazonaws.com/222222222222/soc2`. Only the operator reads it.
     #[schemars(schema_with = "schema::queue_url")]
     pub queue_url: String,
-    /// Role that may receive and delete its messages. Omitted: the source's role, and where that is omitted too, the pod's own
-    /// credentials.
+    /// Role that may receive and delete its messages. Omitted: the `role` beside `events`, and where that is omitted too, the pod's
+    /// own credentials.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub role: Option<RoleRef>,
 }

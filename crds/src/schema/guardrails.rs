@@ -86,3 +86,21 @@ pub(crate) fn trail_url(_: &mut SchemaGenerator) -> Schema {
         "must be s3://bucket/prefix or file:///folder",
     )
 }
+
+/// Name of a guardrail, or all of them.
+pub(crate) fn released_baseline(_: &mut SchemaGenerator) -> Schema {
+    text(
+        63,
+        "self == '*' || self.matches('^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$')",
+        "must be the name of a guardrail, such as deny-leave-org, or '*' for every one",
+    )
+}
+
+/// Where a guardrail is released.
+pub(crate) fn release_target(_: &mut SchemaGenerator) -> Schema {
+    text(
+        700,
+        "self == '/' || self.matches('^[^/]+(/[^/]+){0,4}$')",
+        "must be an account id, the id or path of an organizational unit, such as Workloads/Prod, or '/' for the root",
+    )
+}

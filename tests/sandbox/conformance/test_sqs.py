@@ -205,7 +205,7 @@ def test_unknown_operations_and_faults(fresh):
 
 def test_queues_on_the_control_port(fresh):
     queues = {q["name"]: q for q in fresh.control("GET", "/world/queues")["queues"]}
-    assert set(queues) == {"findings", "dead", "linked", "member", "plain"} and queues["findings"]["events"] is True
+    assert set(queues) == {"findings", "dead", "linked", "member", "plain", "trail"} and queues["findings"]["events"] is True
     fresh.control("POST", "/world/queues/plain/messages", {"body": "as it stands"})
     (message,) = fresh.control("GET", "/world/queues/plain")["content"]
     assert (message["body"], message["received"], message["visible"]) == ("as it stands", 0, True)

@@ -1,5 +1,7 @@
 //! The control port: clock, settings, faults, call log, and the world behind the operator's back.
 
+mod trail;
+
 use std::collections::BTreeMap;
 
 use anyhow::{Context as _, anyhow};
@@ -30,6 +32,7 @@ const ROUTES: &[&str] = &[
     "GET|POST /world/policies {name, type, description, content, tags, attach}",
     "POST /world/policies/{id} {name, description, content, tags}, DELETE /world/policies/{id}",
     "POST /world/policies/{id}/attach {target}, POST /world/policies/{id}/detach {target}",
+    "POST /world/tags/{id} {key: value, or null to take it away}",
     "POST /world/policy-types {SERVICE_CONTROL_POLICY: true}",
     "GET|POST /world/findings..., POST /world/hub (see README.md)",
     "GET /world/queues, GET|POST /world/queues/{name} {events, duplicateEvery, shuffle, visibilityTimeoutSeconds, principals}",
@@ -71,7 +74,12 @@ fn route(state: &mut State, request: &ControlRequest) -> anyhow::Result<Option<V
         return sqs::control(&mut state.queues, now, request, rest).map(Some);
     }
     if let ["world", rest @ ..] = &segments[..] {
-        return world(state, request, rest, now);
+        let before = trail::targets_before(state, rest);
+        let answer = world(state, request, rest, now)?;
+        if let Some(answer) = &answer {
+            trail::tell(state, request, rest, &before, answer);
+        }
+        return Ok(answer);
     }
     let answer = match (request.method.as_str(), &segments[..]) {
         ("GET", []) => json!({"routes": ROUTES}),
@@ -156,6 +164,7 @@ fn world(state: &mut State, request: &ControlRequest, rest: &[&str], now: Timest
             let AttachTo { target } = body(request)?;
             org.attach_outside(id, &target.0, *verb == "attach", now)?
         }
+        ("POST", ["tags", id]) => org.tag_outside(id, body(request)?, now)?,
         ("POST", ["policy-types"]) => {
             let types: BTreeMap<String, bool> = body(request)?;
             json!({"policyTypes": org.switch_types(&types, now)?})

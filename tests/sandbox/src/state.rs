@@ -21,7 +21,7 @@ use crate::securityhub::{self, Hub, OrgFacts};
 use crate::signature::Scope;
 use crate::sqs::{self, Queues};
 use crate::world::{Settings, World};
-use crate::{events, sts};
+use crate::{cloudtrail, events, sts};
 
 /// All state.
 #[derive(Debug)]
@@ -246,7 +246,18 @@ impl State {
             Service::Sqs => sqs::handle(&mut self.queues, caller, call),
         };
         self.send_events();
+        self.tell_trail(admitted, &answer);
         answer
+    }
+
+    /// CloudTrail tells of calls that change the organization.
+    fn tell_trail(&mut self, admitted: &Admitted, answer: &Answer) {
+        if admitted.service == Service::Organizations && admitted.writes {
+            let role = admitted.caller.as_ref().and_then(|caller| caller.role.as_deref());
+            let account = self.organization.management().0.to_owned();
+            let event = cloudtrail::of_call(&account, role, &admitted.call, answer);
+            self.queues.deliver_management(&account, &event, self.clock.now());
+        }
     }
 
     /// Sends an event of each finding that changed to every queue that is to get it.

@@ -11,6 +11,7 @@ pub(crate) mod impact;
 pub(crate) mod import;
 pub(crate) mod plan;
 mod prepare;
+pub(crate) mod release;
 pub mod scp;
 mod snapshot;
 pub(crate) mod steer;
@@ -41,6 +42,7 @@ pub fn run(cli: &Cli, name: &str) -> Result<Exit> {
         Command::Attest(command) => attest::run(command, &notes),
         Command::Import(command) => import::run(command, &notes),
         Command::Plan(args) => Ok(plan::run(args, &notes)),
+        Command::Release(args) => release::run(args, &notes),
         Command::Scp(command) => scp::run(command, &notes),
         Command::Impact(args) => impact::run(args, &notes),
         Command::Approve(args) => approve::run(args, &notes),

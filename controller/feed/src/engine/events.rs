@@ -1,10 +1,12 @@
-//! Queues of events: which are listened to, and what is read again because of what they tell.
+//! Queues of events: which are listened to, and what is read because of what they tell.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::SignedDuration;
 use soc2_aws::{AwsError, EventQueue};
+use soc2_guardrails::deed::Deed;
 use tokio::sync::watch;
 use tokio::time::Instant;
 use tokio_util::sync::{CancellationToken, DropGuard};
@@ -13,8 +15,8 @@ use super::Engine;
 use super::apply::Done;
 use super::start::Job;
 use crate::config::EventsConfig;
-use crate::events::{EventCounters, Listener, Outcome, Scope};
-use crate::facts::EventFacts;
+use crate::events::{EventCounters, Hears, Listener, Outcome, Scope, changes};
+use crate::facts::{EventFacts, ORGANIZATIONS};
 use crate::handle::Change;
 use crate::lane::next_id;
 use crate::reading::pages::Reader;
@@ -27,11 +29,25 @@ const LISTEN_AGAIN: Duration = Duration::from_mins(1);
 /// Most checks of a lane that wait to be read again; the next poll finds the rest.
 const MAX_DOUBTS: usize = 1000;
 
+/// Most calls that are remembered, and for how long: what they made is found soon, or never.
+const MAX_DEEDS: usize = 1000;
+const REMEMBERED: SignedDuration = SignedDuration::from_hours(25);
+
+/// What a queue holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Holds {
+    /// Findings of a source.
+    Findings,
+    /// Calls that changed the organization; those of this role are our own.
+    Deeds { own_role: Option<String> },
+}
+
 /// A queue that is listened to.
 pub(super) struct Ear {
     /// Tells it from one that was in its place before.
     id: u64,
     config: EventsConfig,
+    holds: Holds,
     queue: Arc<dyn EventQueue>,
     scope: watch::Sender<Scope>,
     counters: Arc<EventCounters>,
@@ -44,11 +60,12 @@ pub(super) struct Ear {
 }
 
 impl Ear {
-    fn open(config: EventsConfig, queue: Arc<dyn EventQueue>) -> Self {
+    fn open(config: EventsConfig, holds: Holds, queue: Arc<dyn EventQueue>) -> Self {
         let cancel = CancellationToken::new();
         Self {
             id: next_id(),
             config,
+            holds,
             queue,
             scope: watch::Sender::default(),
             counters: Arc::default(),
@@ -67,7 +84,7 @@ impl Ear {
 
     /// When to listen again; `None` while it does, or nothing may be taken in.
     pub(super) fn due(&self, now: Instant) -> Option<Instant> {
-        self.timer.due(Duration::ZERO, now).filter(|_| !self.scope.borrow().is_empty())
+        self.timer.due(Duration::ZERO, now).filter(|_| self.holds != Holds::Findings || !self.scope.borrow().is_empty())
     }
 
     pub(super) fn fail(&mut self, now: Instant) {
@@ -85,9 +102,19 @@ impl Engine {
             let ear = kept.unwrap_or_else(|| {
                 let region = source.regions.read().first().map_or("", String::as_str);
                 let queue = self.parts.aws.event_queue(config.role.as_ref(), &config.queue_url, region);
-                Ear::open(config.clone(), queue)
+                Ear::open(config.clone(), Holds::Findings, queue)
             });
             self.ears.insert(source.name.clone(), ear);
+        }
+        if let Some(events) = &self.config.organization_events {
+            let holds = Holds::Deeds { own_role: events.own_role.clone() };
+            let kept = before.remove(ORGANIZATIONS).filter(|ear| ear.config == events.queue && ear.holds == holds);
+            let ear = kept.unwrap_or_else(|| {
+                // CloudTrail tells of Organizations in this Region only; it is for URLs that do not say.
+                let (role, url) = (events.queue.role.as_ref(), &events.queue.queue_url);
+                Ear::open(events.queue.clone(), holds, self.parts.aws.event_queue(role, url, "us-east-1"))
+            });
+            self.ears.insert(ORGANIZATIONS.to_owned(), ear);
         }
     }
 
@@ -108,9 +135,13 @@ impl Engine {
             ear.timer.begin(now);
             let listener = Listener {
                 queue: Arc::clone(&ear.queue),
-                publisher: self.publisher.clone(),
                 clock: Arc::clone(&self.parts.clock),
-                scope: ear.scope.subscribe(),
+                hears: match &ear.holds {
+                    Holds::Deeds { own_role } => Hears::Deeds { own_role: own_role.clone() },
+                    Holds::Findings => {
+                        Hears::Findings { publisher: self.publisher.clone(), scope: ear.scope.subscribe() }
+                    }
+                },
                 counters: Arc::clone(&ear.counters),
                 cancel: ear.cancel.clone(),
                 unheard: !ear.heard || ear.error.is_some(),
@@ -138,6 +169,7 @@ impl Engine {
         }
         let error = ear.error.as_ref().map(|error| error.message.clone());
         self.say(&format!("events of {source}"), error.as_deref());
+        self.learn(outcome.deeds);
         for (region, account, control) in outcome.doubtful {
             let lanes = self.lanes.values_mut().filter(|lane| {
                 let reads = lane.record.key.source == source && lane.wanted.contains(&account);
@@ -148,6 +180,26 @@ impl Engine {
             }
         }
         Change::default()
+    }
+
+    /// Remembers what others did, and reads what it may have changed. What was told before is no news.
+    fn learn(&mut self, told: Vec<Deed>) {
+        let oldest = self.now().saturating_sub(REMEMBERED).unwrap_or_default();
+        let mut known: BTreeSet<Deed> = self.known.deeds.iter().cloned().collect();
+        let before = known.len();
+        for deed in told {
+            let (policies, tree) = changes(&deed.call);
+            if deed.at > oldest && known.insert(deed) {
+                policies.then(|| self.timers.policies.ask());
+                tree.then(|| self.timers.organization.ask());
+            }
+        }
+        if known.len() == before {
+            return;
+        }
+        let more = known.len().saturating_sub(MAX_DEEDS);
+        // In order of time.
+        self.known.deeds = Arc::new(known.into_iter().filter(|deed| deed.at > oldest).skip(more).collect());
     }
 
     /// Reads again what events made doubtful.

@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use soc2_aws::Directory;
+use soc2_guardrails::deed::Deed;
 use soc2_guardrails::inventory::PolicyInventory;
 use soc2_posture::ids::Region;
 use tokio::sync::{Mutex, mpsc};
@@ -118,6 +119,8 @@ struct Known {
     organization: Reading,
     policies: Reading,
     inventory: Option<Arc<PolicyInventory>>,
+    /// What others did to the organization lately, the newest last.
+    deeds: Arc<Vec<Deed>>,
     surveyed: bool,
     explored: Option<Instant>,
     restarting: bool,
@@ -190,6 +193,9 @@ impl Engine {
         if before.controls != self.config.controls {
             self.timers.associations.ask();
             self.timers.associations_per_account.ask();
+        }
+        if before.organization_events != self.config.organization_events {
+            self.open_queues();
         }
         if before.sources != self.config.sources || before.required_regions != self.config.required_regions {
             self.known.explored = None;

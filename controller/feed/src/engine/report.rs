@@ -73,6 +73,7 @@ impl Engine {
             inventory: self.known.inventory.clone(),
             regions,
             events: self.event_facts(),
+            deeds: Arc::clone(&self.known.deeds),
             restarting: self.known.restarting,
             swept: if *before.swept == swept { Arc::clone(&before.swept) } else { Arc::new(swept) },
             read_once: before.read_once || self.is_read_once(),
@@ -260,6 +261,7 @@ fn same_but_for_times(before: &FeedFacts, now: &FeedFacts) -> bool {
         && before.policies.read_at.is_some() == now.policies.read_at.is_some()
         && timeless(&before.regions) == timeless(&now.regions)
         && before.events == now.events
+        && before.deeds == now.deeds
         && (before.restarting, before.suspended) == (now.restarting, now.suspended)
         && before.swept == now.swept
 }

@@ -45,6 +45,12 @@ pub(super) enum Poison {
     Broken,
     #[error("it is from Security Hub, but does not say of which account or control")]
     Unattributable,
+    #[error("its body is no event of EventBridge with a call that CloudTrail recorded")]
+    NoCall,
+    #[error(
+        "it is no call of aws.organizations that CloudTrail recorded: the rule that feeds the queue lets other events through"
+    )]
+    OtherCall,
     #[error("its finding was updated more than {} minutes in the future", FUTURE.as_mins())]
     Future,
 }

@@ -1,4 +1,4 @@
-//! Takes messages of one queue into the index until there is something to tell.
+//! Takes in the messages of one queue until there is something to tell.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -7,13 +7,15 @@ use std::time::Duration;
 use jiff::Timestamp;
 use soc2_aws::{AwsError, EventQueue, QueueMessage};
 use soc2_catalog::ControlIx;
+use soc2_guardrails::deed::Deed;
 use soc2_posture::finding::Finding;
 use soc2_posture::ids::{AccountId, Region};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use super::counters::EventCounters;
-use super::envelope;
+use super::deed;
+use super::envelope::{self, Poison};
 use super::scope::Scope;
 use crate::clock::Clock;
 use crate::handle::Publisher;
@@ -24,16 +26,30 @@ const AFTER_POISON: Duration = Duration::from_secs(1);
 /// Listens to one queue.
 pub(crate) struct Listener {
     pub(crate) queue: Arc<dyn EventQueue>,
-    pub(crate) publisher: Publisher,
     pub(crate) clock: Arc<dyn Clock>,
-    /// Whose findings are taken in.
-    pub(crate) scope: watch::Receiver<Scope>,
+    /// What its messages are, and what becomes of them.
+    pub(crate) hears: Hears,
     pub(crate) counters: Arc<EventCounters>,
     pub(crate) cancel: CancellationToken,
     /// Nobody knows yet that the queue can be read: tell so after the first time.
     pub(crate) unheard: bool,
     /// For the log.
     pub(crate) source: String,
+}
+
+/// What the messages of a queue are.
+pub(crate) enum Hears {
+    /// Findings, which go into the index.
+    Findings {
+        publisher: Publisher,
+        /// Whose findings are taken in.
+        scope: watch::Receiver<Scope>,
+    },
+    /// Calls that changed the organization, which are told.
+    Deeds {
+        /// The role whose calls are our own.
+        own_role: Option<String>,
+    },
 }
 
 /// What there is to tell.
@@ -45,6 +61,8 @@ pub(crate) struct Outcome {
     pub(crate) heard: bool,
     /// Checks to read again.
     pub(crate) doubtful: BTreeSet<(Region, AccountId, ControlIx)>,
+    /// What others did to the organization.
+    pub(crate) deeds: Vec<Deed>,
 }
 
 impl Outcome {
@@ -59,6 +77,7 @@ struct Round {
     /// Receipts of those that were taken in.
     taken: Vec<String>,
     doubtful: BTreeSet<(Region, AccountId, ControlIx)>,
+    deeds: Vec<Deed>,
     /// There was nothing but poison that was there before.
     stale: bool,
 }
@@ -77,7 +96,7 @@ impl Listener {
     async fn listen(&mut self) -> Outcome {
         let mut taken = Vec::new();
         loop {
-            if self.scope.borrow().is_empty() {
+            if self.hears_nobody() {
                 return Outcome::default();
             }
             // Deleting and waiting for more go side by side.
@@ -91,9 +110,9 @@ impl Listener {
             if let Err(error) = deleted {
                 return Outcome::failed(error);
             }
-            if self.unheard || !round.doubtful.is_empty() {
+            if self.unheard || !round.doubtful.is_empty() || !round.deeds.is_empty() {
                 let error = self.delete(taken).await.err();
-                return Outcome { heard: error.is_none(), error, doubtful: round.doubtful };
+                return Outcome { heard: error.is_none(), error, doubtful: round.doubtful, deeds: round.deeds };
             }
             if round.stale {
                 tokio::time::sleep(AFTER_POISON).await;
@@ -101,48 +120,68 @@ impl Listener {
         }
     }
 
-    /// Takes messages into the index.
+    /// Whose messages they are is not known just now: they wait.
+    fn hears_nobody(&self) -> bool {
+        matches!(&self.hears, Hears::Findings { scope, .. } if scope.borrow().is_empty())
+    }
+
+    /// Takes messages in.
     async fn take(&self, messages: Vec<QueueMessage>) -> Round {
         self.counters.receive(messages.len());
-        let (now, scope) = (self.clock.now(), self.scope.borrow().clone());
-        // Whose findings they are is not known just now: they come again.
-        if messages.is_empty() || scope.is_empty() {
+        if messages.is_empty() {
             return Round::default();
         }
-        let (mut taken, mut told, mut new_poison) = (Vec::new(), Vec::new(), false);
+        match &self.hears {
+            Hears::Findings { publisher, scope } => {
+                let scope = scope.borrow().clone();
+                self.take_findings(messages, publisher, &scope).await
+            }
+            Hears::Deeds { own_role } => {
+                let now = self.clock.now();
+                let (read, taken, stale) = self.read(messages, |body| deed::read(body, own_role.as_deref(), now));
+                Round { taken, deeds: read.into_iter().flatten().collect(), stale, ..Round::default() }
+            }
+        }
+    }
+
+    async fn take_findings(&self, messages: Vec<QueueMessage>, publisher: &Publisher, scope: &Scope) -> Round {
+        // Whose findings they are is not known just now: they come again.
+        if scope.is_empty() {
+            return Round::default();
+        }
+        let now = self.clock.now();
+        let (read, taken, stale) = self.read(messages, |body| envelope::findings(body, now));
+        let told: Vec<Finding> = read.into_iter().flatten().filter(|finding| scope.covers(finding)).collect();
+        Round { doubtful: hear(publisher, &told, scope.read_until).await, taken, stale, ..Round::default() }
+    }
+
+    /// What the messages say, the receipts of those that say something, and whether there was nothing but poison that was there
+    /// before.
+    fn read<T>(
+        &self,
+        messages: Vec<QueueMessage>,
+        read: impl Fn(&str) -> Result<T, Poison>,
+    ) -> (Vec<T>, Vec<String>, bool) {
+        let (mut found, mut taken, mut new_poison) = (Vec::new(), Vec::new(), false);
         for message in messages {
-            match envelope::findings(&message.body, now) {
-                Ok(findings) => {
-                    told.extend(findings.into_iter().filter(|finding| scope.covers(finding)));
+            match read(&message.body) {
+                Ok(said) => {
+                    found.push(said);
                     taken.push(message.receipt);
                 }
                 Err(poison) => new_poison |= self.poisoned(&message.id, &poison),
             }
         }
         let stale = taken.is_empty() && !new_poison;
-        Round { doubtful: self.hear(&told, scope.read_until).await, taken, stale }
-    }
-
-    async fn hear(&self, told: &[Finding], read_until: Option<Timestamp>) -> BTreeSet<(Region, AccountId, ControlIx)> {
-        if told.is_empty() {
-            return BTreeSet::new();
-        }
-        let mut doubtful = BTreeSet::new();
-        let change = self.publisher.change(|world| {
-            let heard = world.index.hear(told, read_until);
-            doubtful = heard.doubtful;
-            heard.changes
-        });
-        change.await;
-        doubtful
+        (found, taken, stale)
     }
 
     /// Counts and logs a message that cannot be understood; it stays for the queue's own dead-letter policy. Gives whether it
     /// is new.
-    fn poisoned(&self, id: &str, poison: &envelope::Poison) -> bool {
+    fn poisoned(&self, id: &str, poison: &Poison) -> bool {
         let new = self.counters.poisoned(id);
         if new {
-            tracing::warn!(source = %self.source, message = id, reason = %poison, "a message of the queue is no finding; it is left in the queue");
+            tracing::warn!(source = %self.source, message = id, reason = %poison, "a message of the queue cannot be understood; it is left in the queue");
         }
         new
     }
@@ -152,4 +191,23 @@ impl Listener {
         self.counters.delete(deleted);
         Ok(())
     }
+}
+
+/// Takes findings into the index; gives what has to be read again.
+async fn hear(
+    publisher: &Publisher,
+    told: &[Finding],
+    read_until: Option<Timestamp>,
+) -> BTreeSet<(Region, AccountId, ControlIx)> {
+    if told.is_empty() {
+        return BTreeSet::new();
+    }
+    let mut doubtful = BTreeSet::new();
+    let change = publisher.change(|world| {
+        let heard = world.index.hear(told, read_until);
+        doubtful = heard.doubtful;
+        heard.changes
+    });
+    change.await;
+    doubtful
 }

@@ -7,6 +7,7 @@ mod fake;
 mod faults;
 mod hubs;
 mod members;
+mod organization_events;
 mod polls;
 mod rate;
 mod signals;

@@ -81,6 +81,7 @@ pub(crate) fn config() -> FeedConfig {
     FeedConfig {
         organization: "acme".to_owned(),
         read_role: None,
+        organization_events: None,
         sources: vec![SourceConfig {
             name: "main".to_owned(),
             role: None,

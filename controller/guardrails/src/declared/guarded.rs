@@ -52,6 +52,11 @@ pub fn guarded(spec: &AwsOrganizationSpec) -> Guarded {
     let global = |actions: &[&str]| calls(actions, "*", ORGANIZATIONS_REGION);
     operator.extend(access(organizations.role.as_ref(), global(READ_ORGANIZATIONS)));
     operator.extend(access(organizations.write_role.as_ref(), global(WRITE_ORGANIZATIONS)));
+    if let Some(events) = &organizations.events {
+        let role = events.role.as_ref().or(organizations.role.as_ref());
+        let queue = queue_arn(&events.queue_url, ORGANIZATIONS_REGION);
+        operator.extend(access(role, calls(READ_QUEUE, &queue, ORGANIZATIONS_REGION)));
+    }
     for source in &spec.security_hub {
         let regions: Vec<&String> = source.home_region.iter().chain(source.regions.iter().flatten()).collect();
         let hub_calls = |account: &str| -> Vec<Call> {

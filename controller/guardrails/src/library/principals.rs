@@ -139,7 +139,14 @@ pub fn exempt_by_organization(spec: &AwsOrganizationSpec) -> Result<Exemptions, 
         .security_hub
         .iter()
         .flat_map(|source| [source.role.as_ref(), source.events.as_ref().and_then(|events| events.role.as_ref())]);
-    let arns = access.into_iter().map(Option::as_ref).chain(of_sources).flatten().map(|role| role.arn.clone());
+    let of_events = spec.organizations.events.as_ref().and_then(|events| events.role.as_ref());
+    let arns = access
+        .into_iter()
+        .map(Option::as_ref)
+        .chain(of_sources)
+        .chain([of_events])
+        .flatten()
+        .map(|role| role.arn.clone());
     let per_account = spec.security_hub.iter().filter_map(|source| source.per_account.as_ref());
     // In any partition: an account is in one only.
     let names = per_account.map(|role| format!("arn:*:iam::*:role/{}", role.role_name));

@@ -12,12 +12,12 @@ use soc2_posture::ids::AccountId;
 
 use self::principals::surely_spares;
 use super::compile::Compiled;
-use super::input::PlanInput;
 use super::refusal::{Refusal, reason};
 use super::step::Step;
 use crate::cover::TargetId;
 use crate::document::{Document, Effect};
 use crate::evaluate::{Decision, Level, LevelPolicy, Request, evaluate};
+use crate::inventory::PolicyInventory;
 use crate::levels::ReadPolicies;
 
 /// Who must not be locked out.
@@ -138,11 +138,11 @@ fn lost(all: &Document, document: &Document, role: &str, call: &Call) -> Option<
 }
 
 /// Why steps that change or take away what is there must not be done: an Allow would vanish, or a target's last policy.
-pub(super) fn loses_allow(input: &PlanInput<'_>, steps: &[Step]) -> Option<Refusal> {
+pub(crate) fn loses_allow(inventory: &PolicyInventory, steps: &[Step]) -> Option<Refusal> {
     if !steps.iter().any(|step| matches!(step, Step::Detach { .. } | Step::Update { .. })) {
         return None;
     }
-    let policies = ReadPolicies::new(input.inventory);
+    let policies = ReadPolicies::new(inventory);
     let mut leaving: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
     for step in steps {
         if let Step::Detach { id, target, .. } = step {
@@ -157,7 +157,7 @@ pub(super) fn loses_allow(input: &PlanInput<'_>, steps: &[Step]) -> Option<Refus
     let changed = steps.iter().flat_map(|step| match step {
         Step::Detach { id, target, .. } => vec![(id, target.clone())],
         Step::Update { id, .. } => {
-            let targets = input.inventory.policies.get(id).map(|policy| &policy.targets);
+            let targets = inventory.policies.get(id).map(|policy| &policy.targets);
             targets.into_iter().flatten().map(|target| (id, TargetId(target.clone()))).collect()
         }
         _ => Vec::new(),

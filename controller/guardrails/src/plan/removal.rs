@@ -6,9 +6,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use soc2_posture::ids::AccountId;
-use soc2_posture::organization::Organization;
-
 use super::draft::Draft;
 use super::input::{PlanInput, STAGED_TAG};
 use super::ownership::{Carrier, Ownership};
@@ -18,6 +15,7 @@ use crate::cover::TargetId;
 use crate::document::Document;
 use crate::inventory::Policy;
 use crate::library::PROTECT_EXEMPT;
+use crate::tree::path;
 
 /// Steps that take away, by the set that answers for them.
 pub(super) fn removals(
@@ -108,14 +106,4 @@ impl Excess<'_> {
     fn delete(&self, id: &str) -> Step {
         Step::Delete { id: id.to_owned(), baseline: self.baseline.to_owned() }
     }
-}
-
-/// A target and all units above it.
-fn path<'a>(org: &'a Organization, target: &'a str) -> Option<Vec<&'a str>> {
-    if let Ok(account) = target.parse::<AccountId>() {
-        let mut path = org.ancestors(&org.accounts.get(&account)?.parent);
-        path.push(target);
-        return Some(path);
-    }
-    org.units.contains_key(target).then(|| org.ancestors(target))
 }

@@ -25,4 +25,5 @@ mod plans;
 mod protections;
 mod refusals;
 mod removals;
+mod restraints;
 mod rollouts;

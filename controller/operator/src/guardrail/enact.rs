@@ -4,14 +4,17 @@
 //! tags from the first moment, and an attachment is there or not. What is taken away is too much already when its turn comes.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
 use soc2_aws::{AwsError, Directory, ErrorClass, NewPolicy, PolicyWriter, Role, WriteGuard};
-use soc2_guardrails::{Policy, PolicyBody, PolicyRef, Step};
+use soc2_guardrails::hold::HOLD_TAG;
+use soc2_guardrails::{Because, Policy, PolicyBody, PolicyRef, Step, Withheld};
 
 use super::observe::Observed;
 use super::overlay::Effect;
+use super::tags::Tags;
 use crate::context::{Context, Stores};
 use crate::lease::LeaseHolder;
 
@@ -23,11 +26,13 @@ pub struct Enacted {
     /// Why it stopped, if it did.
     pub error: Option<AwsError>,
     /// Why nothing may be written now.
-    pub held: Option<String>,
+    pub held: Option<Hold>,
+    /// Steps that a tag keeps back.
+    pub withheld: Vec<Withheld>,
 }
 
 /// Does the steps that the gate let through, in order, until one fails.
-pub async fn enact(context: &Context, observed: &Observed, set: &str, steps: &[Step]) -> Enacted {
+pub async fn enact(context: &Context, observed: &Observed, set: &str, steps: &[Step], tags: &Tags<'_>) -> Enacted {
     let mut enacted = Enacted::default();
     if steps.is_empty() {
         return enacted;
@@ -41,8 +46,9 @@ pub async fn enact(context: &Context, observed: &Observed, set: &str, steps: &[S
     };
     let mut work = Work::new(context, observed, &role);
     for step in steps {
-        match work.perform(step).await {
-            Ok(()) => {
+        match work.perform(step, tags).await {
+            Ok(Some(because)) => enacted.withheld.push(Withheld { step: step.clone(), because }),
+            Ok(None) => {
                 tracing::info!(%set, organization = %observed.owner.organization_id, %step, "written to AWS");
                 enacted.done.push(step.clone());
             }
@@ -52,6 +58,9 @@ pub async fn enact(context: &Context, observed: &Observed, set: &str, steps: &[S
                 break;
             }
         }
+    }
+    if enacted.done.is_empty() && enacted.error.is_none() {
+        return enacted;
     }
     let outcome = (role.arn.clone(), enacted.error.clone());
     context.published.organization(&work.name, |snapshot| snapshot.write = Some(outcome));
@@ -65,9 +74,13 @@ pub async fn enact(context: &Context, observed: &Observed, set: &str, steps: &[S
 /// # Errors
 /// Why it cannot be done now, in words.
 pub async fn tag(context: &Context, observed: &Observed, ids: &[String], key: &str, value: &str) -> Result<(), String> {
-    let role = may_write(observed)?;
+    let role = may_write(observed).map_err(|hold| hold.to_string())?;
     let work = Work::new(context, observed, &role);
+    let tags = Tags::new(context, observed, &[]);
     for id in ids {
+        if let Some(Because::Tag { until, .. }) = tags.hold_of(id).await.map_err(|error| error.message)? {
+            return Err(format!("the tag {HOLD_TAG} of {id} stops every write there until {until}"));
+        }
         work.writer.tag_policy(id, key, value, &work.guard).await.map_err(|error| error.message)?;
         tracing::info!(policy = %id, key, value, "tagged");
     }
@@ -75,15 +88,33 @@ pub async fn tag(context: &Context, observed: &Observed, ids: &[String], key: &s
     Ok(())
 }
 
-/// The role that writes; else why nothing may be written.
+/// Why nothing at all may be written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Hold {
+    /// A person said so.
+    HoldWrites,
+    /// There is no role to write with.
+    NoWriteRole,
+}
+
+impl fmt::Display for Hold {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::HoldWrites => "spec.guardrails.holdWrites of the AwsOrganization is true",
+            Self::NoWriteRole => "the AwsOrganization has no spec.organizations.writeRole",
+        })
+    }
+}
+
+/// The role that writes.
 ///
 /// # Errors
-/// In words.
-pub fn may_write(observed: &Observed) -> Result<Role, String> {
+/// Why nothing may be written.
+pub fn may_write(observed: &Observed) -> Result<Role, Hold> {
     if observed.object.spec.guardrails.hold_writes {
-        return Err("spec.guardrails.holdWrites of the AwsOrganization is true".to_owned());
+        return Err(Hold::HoldWrites);
     }
-    observed.write_role().ok_or_else(|| "the AwsOrganization has no spec.organizations.writeRole".to_owned())
+    observed.write_role().ok_or(Hold::NoWriteRole)
 }
 
 struct Work<'a> {
@@ -117,7 +148,16 @@ impl<'a> Work<'a> {
         }
     }
 
-    async fn perform(&mut self, step: &Step) -> Result<(), AwsError> {
+    /// Does a step, unless a tag keeps it back: then it says which.
+    async fn perform(&mut self, step: &Step, tags: &Tags<'_>) -> Result<Option<Because>, AwsError> {
+        let held = tags.hold(step).await?;
+        if held.is_none() {
+            self.write(step).await?;
+        }
+        Ok(held)
+    }
+
+    async fn write(&mut self, step: &Step) -> Result<(), AwsError> {
         match step {
             Step::Create { policy, .. } => self.create(policy).await,
             Step::Update { id, policy, .. } => {

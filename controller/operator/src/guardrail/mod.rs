@@ -8,8 +8,11 @@ mod enact;
 mod good;
 mod observe;
 mod overlay;
+mod releases;
 mod report;
+mod restrain;
 mod retire;
+mod tags;
 mod trail;
 mod waves;
 mod written;
@@ -19,9 +22,10 @@ use std::time::Duration;
 
 use kube::ResourceExt;
 use kube::runtime::controller::Action;
-use soc2_crds::GuardrailSet;
-use soc2_guardrails::{Clearance, WaitingKind};
+use soc2_crds::{GuardrailSet, RolloutStatus};
+use soc2_guardrails::{Clearance, SetPlan, WaitingKind};
 
+use self::tags::Tags;
 use crate::context::Context;
 use crate::control::{Reconciler, jittered, until};
 use crate::error::Error;
@@ -30,6 +34,7 @@ pub use approvals::ApprovalReconciler;
 pub use good::Goods;
 pub use observe::{Blocked, Observed, observe};
 pub use overlay::Overlay;
+pub use releases::ReleaseReconciler;
 pub use report::{MANAGER, SetSnapshot};
 pub use retire::is_removing;
 pub use trail::Trails;
@@ -39,6 +44,8 @@ pub use written::Written;
 const IDLE: Duration = Duration::from_mins(5);
 /// What was written is not readable at once.
 const AFTER_WRITES: Duration = Duration::from_secs(3);
+/// How often it is looked whether a tag still holds.
+const TAGS: Duration = Duration::from_secs(30);
 /// What failed is tried again.
 const AFTER_FAILURE: Duration = Duration::from_secs(15);
 
@@ -117,26 +124,54 @@ async fn turn(context: &Context, set: &Arc<GuardrailSet>) -> Result<Done, Error>
         Ok(clearance) => clearance,
         Err(blocked) => return Ok(Done::Blocked(blocked)),
     };
-    let (clearance, rollout) = match waves::advance(context, &observed, set, &plan, clearance) {
+    let advanced = match waves::advance(context, &observed, set, &plan, clearance) {
         Ok(advanced) => advanced,
         Err(blocked) => return Ok(Done::Blocked(blocked)),
     };
+    carry_out(context, &observed, set, &plan, advanced).await.map(Done::Next)
+}
+
+/// Writes what the gate and the waves let through and nothing holds back, and reports.
+async fn carry_out(
+    context: &Context,
+    observed: &Observed,
+    set: &GuardrailSet,
+    plan: &SetPlan,
+    (mut clearance, rollout): (Clearance, Option<RolloutStatus>),
+) -> Result<Action, Error> {
+    let known = set.status.as_ref().map(|status| status.holds.clone()).unwrap_or_default();
+    let tags = Tags::new(context, observed, &known);
+    let restraints = restrain::restrain(context, observed, set, plan, std::mem::take(&mut clearance.steps));
+    clearance.steps.clone_from(&restraints.steps);
     // What is held is not begun.
-    let begins = !clearance.steps.is_empty() && enact::may_write(&observed).is_ok();
-    let begun =
-        if begins { report::applying(context, set, &plan, (&clearance, rollout.as_ref())).await? } else { None };
+    let begins = enact::may_write(observed).is_ok() && tags.let_any_through(&clearance.steps).await;
+    let begun = if begins { report::applying(context, set, plan, (&clearance, rollout.as_ref())).await? } else { None };
     let set: &GuardrailSet = begun.as_deref().unwrap_or(set);
-    let enacted = enact::enact(context, &observed, &plan.name, &clearance.steps).await;
+    let enacted = enact::enact(context, observed, &plan.name, &clearance.steps, &tags).await;
     if enacted.error.is_some() {
         context.written.failed(&plan.name, jittered(AFTER_FAILURE));
     }
-    let outcome = report::Outcome { plan: &plan, clearance: &clearance, enacted: &enacted, rollout: rollout.as_ref() };
-    report::report(context, set, &observed, &outcome).await?;
+    let (holds, not_understood) = (tags.on_record(), tags.not_understood());
+    let (clearance, enacted, restraints) = (&clearance, &enacted, &restraints);
+    let rollout = rollout.as_ref();
+    let outcome = report::Outcome { plan, clearance, enacted, rollout, restraints, holds, not_understood };
+    report::report(context, set, observed, &outcome).await?;
     if observed.settling {
         // The feed's own interval is too long to wait for.
         context.feeds.request_policies(&set.spec.organization_ref.name);
     }
-    Ok(Done::Next(Action::requeue(next(context, &clearance, &enacted, observed.settling))))
+    let rest = next(context, clearance, enacted, observed.settling);
+    Ok(Action::requeue(rest.min(until_let_go(context, restraints, enacted))))
+}
+
+/// When something that is held back may be let go.
+fn until_let_go(context: &Context, restraints: &restrain::Restraints, enacted: &enact::Enacted) -> Duration {
+    let now = (context.now)();
+    let withheld = restraints.withheld.iter().chain(&enacted.withheld).filter_map(|withheld| withheld.because.until());
+    let released = restraints.released.iter().map(|released| released.until.0);
+    let ends = withheld.chain(released).map(|end| until(end, now)).min().unwrap_or(IDLE);
+    // Nobody tells when a tag is taken away, unless there is a queue of events.
+    if enacted.withheld.is_empty() { ends } else { ends.min(jittered(TAGS)) }
 }
 
 fn next(context: &Context, clearance: &Clearance, enacted: &enact::Enacted, settling: bool) -> Duration {

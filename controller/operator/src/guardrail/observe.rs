@@ -20,6 +20,8 @@ pub struct Observed {
     pub organization: Arc<Organization>,
     /// What AWS shows.
     pub inventory: Arc<PolicyInventory>,
+    /// The same with our writes that it does not show yet.
+    pub planned_on: Arc<PolicyInventory>,
     /// Who we are.
     pub owner: Owner,
     /// The plan for all sets.
@@ -130,7 +132,7 @@ pub fn observe(context: &Context, name: &str) -> Result<Observed, Blocked> {
         reserved_slots: object.spec.guardrails.reserved_slots,
         guarded: &guarded,
     });
-    Ok(Observed { object, organization, inventory, owner, plan, settling })
+    Ok(Observed { object, organization, inventory, planned_on, owner, plan, settling })
 }
 
 fn reading(what: &str) -> Blocked {

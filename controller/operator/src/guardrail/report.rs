@@ -1,6 +1,7 @@
 //! The report step: status, conditions and events of a set, on every path.
 
 mod facts;
+mod restraints;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -8,14 +9,18 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::{Api, Resource, ResourceExt};
-use soc2_crds::{AppliedStatus, BaselineStatus, GuardrailSet, GuardrailSetStatus, PlanStatus, RolloutStatus};
+use soc2_crds::{
+    AppliedStatus, BaselineStatus, GuardrailSet, GuardrailSetStatus, HoldStatus, PlanStatus, RolloutStatus,
+};
 use soc2_guardrails::plan::reason;
 use soc2_guardrails::{Clearance, Mode, SetPlan, Step, WaitingKind};
 
 use self::facts::{facts, happenings, keep, words};
+use self::restraints::restrained;
 use super::enact::Enacted;
 use super::good;
 use super::observe::{Blocked, Observed};
+use super::restrain::{self, Restraints};
 use crate::context::Context;
 use crate::error::Error;
 use crate::kubernetes::conditions::{Fact, time};
@@ -35,6 +40,10 @@ const FIELDS: &[&str] = &[
     "inPlaceSince",
     "removing",
     "removingPlan",
+    "differences",
+    "holds",
+    "reverts",
+    "released",
     "baselines",
 ];
 const CONDITIONS: &[&str] = &[
@@ -48,6 +57,8 @@ const CONDITIONS: &[&str] = &[
     "Applying",
     "Propagating",
     "Held",
+    "Released",
+    "DriftFight",
     "Refused",
     "Soaking",
     "AwaitingPromotion",
@@ -55,6 +66,9 @@ const CONDITIONS: &[&str] = &[
 ];
 /// Most removals that are remembered over a crash; of more the rest needs a second approval then.
 const MOST_REMOVALS: usize = 500;
+
+/// Most holds on record.
+const MOST_HOLDS: usize = 50;
 
 /// What the metrics show of a set.
 #[derive(Clone, Debug, Default)]
@@ -77,6 +91,12 @@ pub struct Outcome<'a> {
     pub enacted: &'a Enacted,
     /// How far its waves are.
     pub rollout: Option<&'a RolloutStatus>,
+    /// What was held back, but for tags.
+    pub restraints: &'a Restraints,
+    /// What is to be on record of holds by tags.
+    pub holds: Vec<HoldStatus>,
+    /// Tags that nobody understands, in words.
+    pub not_understood: BTreeSet<String>,
 }
 
 /// Says that writing begins, before the first write: after a crash it is on record, and approved removals go on.
@@ -101,12 +121,14 @@ pub async fn applying(
     }
     let approved = clearance.approval.as_ref().map(|name| format!(", approved by {name}")).unwrap_or_default();
     let message = format!("0 of {} steps done{approved}", clearance.steps.len());
-    let facts = vec![
+    let mut facts: Vec<Fact> =
+        ["Held", "Released", "DriftFight"].into_iter().filter_map(|type_| keep(set, type_)).collect();
+    facts.extend([
         keep(set, "InSync").unwrap_or_else(|| Fact::no("InSync", "Applying", words(&plan.drift))),
         Fact::yes("Applying", "Applying", message.clone()),
         Fact::yes("Reconciling", "Applying", message.clone()),
         Fact::unknown("Ready", "Applying", message),
-    ];
+    ]);
     write(context, set, &status, facts).await?;
     let api: Api<GuardrailSet> = Api::all(context.client.clone());
     Ok(api.get_opt(&set.name_any()).await?.map(Arc::new))
@@ -144,7 +166,7 @@ pub async fn report(
     observed: &Observed,
     outcome: &Outcome<'_>,
 ) -> Result<(), Error> {
-    let Outcome { plan, enacted, rollout, .. } = outcome;
+    let Outcome { plan, enacted, rollout, restraints, .. } = outcome;
     let in_sync = plan.in_sync && !observed.settling;
     let mut status = base(set);
     let drift_before = status.applied.as_ref().is_some_and(|applied| applied.hash == plan.wanted);
@@ -159,7 +181,14 @@ pub async fn report(
     if status.removing.is_empty() {
         status.removing_plan = None;
     }
-    status.baselines = baselines(set, observed, outcome, drift_before);
+    let adds = |step: &&Step| !matches!(step, Step::Detach { .. } | Step::Delete { .. }) && !outcome.ends_release(step);
+    let reverted: Vec<&Step> = enacted.done.iter().filter(adds).filter(|_| drift_before).collect();
+    status.baselines = baselines(set, observed, plan, &reverted);
+    status.differences.clone_from(&restraints.differences);
+    status.holds = outcome.holds.iter().chain(&restraints.holds).take(MOST_HOLDS).cloned().collect();
+    let keys = reverted.iter().filter_map(|step| restrain::key(observed, step)).collect();
+    status.reverts = restrain::put_back(&restraints.reverts, keys, (context.now)());
+    status.released = restraints.released.iter().chain(outcome.to_be_put_back()).cloned().collect();
     let snapshot = SetSnapshot {
         organization: observed.object.name_any(),
         baselines: status
@@ -174,7 +203,7 @@ pub async fn report(
     if (&before.plan, &before.applied) != (&status.plan, &status.applied) {
         context.nudges.send(Nudge::ApprovalsOf(set.name_any()));
     }
-    let facts = facts(outcome, in_sync, observed.settling);
+    let facts = restrained(facts(outcome, in_sync, observed.settling), plan, outcome);
     context.events.publish(&set.object_ref(&()), happenings(set, outcome, drift_before));
     write(context, set, &status, facts).await?;
     good::forget(context, set, kept.as_deref().filter(|_| status.applied.is_some())).await
@@ -218,24 +247,18 @@ fn in_place(status: &mut GuardrailSetStatus, plan: &SetPlan, settling: bool, now
     }
 }
 
-fn baselines(
-    set: &GuardrailSet,
-    observed: &Observed,
-    outcome: &Outcome<'_>,
-    drift_before: bool,
-) -> Vec<BaselineStatus> {
+/// `put_back`: steps that put back what was in place.
+fn baselines(set: &GuardrailSet, observed: &Observed, plan: &SetPlan, put_back: &[&Step]) -> Vec<BaselineStatus> {
     let before = set.status.as_ref().map(|status| status.baselines.as_slice()).unwrap_or_default();
-    let Outcome { plan, enacted, .. } = outcome;
     let current = plan.baselines.iter().map(|baseline| {
         let reverted = before.iter().find(|old| old.name == baseline.name).map_or(0, |old| old.drift_reverted);
-        let adds = |step: &&Step| !matches!(step, Step::Detach { .. } | Step::Delete { .. });
-        let done = enacted.done.iter().filter(adds).filter(|step| step.baseline() == baseline.name).count();
+        let done = put_back.iter().filter(|step| step.baseline() == baseline.name).count();
         BaselineStatus {
             name: baseline.name.clone(),
             policy_id: baseline.policy_id.clone(),
             targets: u32::try_from(baseline.targets.len()).unwrap_or(u32::MAX),
             attached: baseline.attached,
-            drift_reverted: reverted + if drift_before { done as u64 } else { 0 },
+            drift_reverted: reverted + done as u64,
         }
     });
     // What it had before stays on record until its policy is gone, or it would be nobody's to take away.
@@ -276,6 +299,10 @@ fn base(set: &GuardrailSet) -> GuardrailSetStatus {
         in_place_since: before.in_place_since,
         removing: before.removing,
         removing_plan: before.removing_plan,
+        differences: before.differences,
+        holds: before.holds,
+        reverts: if restrain::acted(set) { Vec::new() } else { before.reverts },
+        released: before.released,
         baselines: before.baselines,
         conditions: Vec::new(),
     }

@@ -17,6 +17,7 @@ pub(super) fn families(stores: &Stores) -> [Family; 2] {
     found.push(&stores.organizations, |object| object.status.as_ref().map(|status| &*status.conditions));
     found.push(&stores.profiles, |object| object.status.as_ref().map(|status| &*status.conditions));
     found.push(&stores.sets, |object| object.status.as_ref().map(|status| &*status.conditions));
+    found.push(&stores.releases, |object| object.status.as_ref().map(|status| &*status.conditions));
     found.push(&stores.exceptions, |object| object.status.as_ref().map(|status| &*status.conditions));
     found.push(&stores.attestations, |object| object.status.as_ref().map(|status| &*status.conditions));
     found.push(&stores.catalogs, |object| object.status.as_ref().map(|status| &*status.conditions));

@@ -1,8 +1,12 @@
 //! How guardrail sets stand.
 
+use jiff::Timestamp;
+use kube::ResourceExt;
 use prometheus_client::registry::Unit;
+use soc2_crds::ReleaseState;
 
 use super::{Family, with};
+use crate::context::Stores;
 use crate::guardrail::SetSnapshot;
 
 /// The metrics of guardrail sets, by name.
@@ -28,4 +32,23 @@ pub(super) fn families(sets: &[(String, SetSnapshot)]) -> Vec<Family> {
         )
         .in_unit(Unit::Seconds),
     ]
+}
+
+/// Releases that hold now, or are about to.
+pub(super) fn releases(stores: &Stores, now: Timestamp) -> Family {
+    let mut found: Vec<_> = stores.releases.state().iter().filter_map(|guard| guard.0.clone().ok()).collect();
+    found.sort_by_key(ResourceExt::name_any);
+    let holds = |state| matches!(state, Some(ReleaseState::Active | ReleaseState::Pending));
+    found.retain(|release| {
+        let spec = &release.spec;
+        let begun = spec.starts_at.0 <= now && now < spec.expires_at.0;
+        begun && holds(release.status.as_ref().and_then(|status| status.state))
+    });
+    let series = found.into_iter().map(|release| {
+        let (name, spec) = (release.name_any(), release.spec);
+        let labels = vec![("organization", spec.organization_ref.name), ("release", name), ("baseline", spec.baseline)];
+        (with(labels, "target", spec.target), spec.expires_at.0.as_second() as f64)
+    });
+    let help = "When the release of a guardrail ends that holds now";
+    Family::gauge("guardrail_release_expiry_timestamp", help, series.collect()).in_unit(Unit::Seconds)
 }

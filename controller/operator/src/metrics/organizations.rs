@@ -113,16 +113,8 @@ fn queues(organizations: &[ReadOf]) -> Vec<Family> {
             "Messages that a queue of events gave, each time that it gave them",
             EventCounters::received,
         ),
-        (
-            "events_deleted",
-            "Messages of a queue whose findings were taken in, and that were deleted",
-            EventCounters::deleted,
-        ),
-        (
-            "events_poison",
-            "Messages of a queue that are no events of findings, and were left in it",
-            EventCounters::poison,
-        ),
+        ("events_deleted", "Messages of a queue that were taken in, and deleted", EventCounters::deleted),
+        ("events_poison", "Messages of a queue that cannot be understood, and were left in it", EventCounters::poison),
     ];
     let family = |(name, help, number): (&'static str, &'static str, fn(&EventCounters) -> u64)| {
         let of_queue = |of: &ReadOf| {

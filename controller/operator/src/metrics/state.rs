@@ -59,6 +59,7 @@ impl Collector for StateCollector {
         families.extend(conditions::families(&self.stores));
         families.extend(organizations::families(&read));
         families.extend(guardrails::families(&self.sets()));
+        families.push(guardrails::releases(&self.stores, (self.now)()));
         let profiles = self.profiles();
         families.extend(people::families(&self.stores, &profiles, (self.now)()));
         let others: usize = families.iter().map(Family::len).sum();

@@ -1,7 +1,7 @@
 //! The condition `EventsReceived`: whether the queues of events can be read, else what to do. Findings are read all the same,
 //! only more slowly.
 
-use soc2_feed::{EventFacts, FeedFacts};
+use soc2_feed::{EventFacts, FeedFacts, ORGANIZATIONS};
 
 use crate::kubernetes::conditions::Fact;
 use crate::reasons;
@@ -13,14 +13,17 @@ pub const TYPE: &str = "EventsReceived";
 #[must_use]
 pub fn fact(feed: &FeedFacts) -> Option<Fact> {
     let mut failing = feed.events.iter().filter_map(|queue| Some((queue, queue.error.as_ref()?))).peekable();
-    if let Some((_, first)) = failing.peek() {
+    if let Some((queue, first)) = failing.peek() {
+        let first_is_findings = queue.source != ORGANIZATIONS;
         let reason = if first.is("QueueDoesNotExist") { "QueueNotFound" } else { reasons::of(first) };
         let words: Vec<String> = failing.map(|(queue, error)| format!("{}: {}", queue.source, error.message)).collect();
-        let message = format!("{}; findings are read by increments meanwhile", words.join("; "));
+        let meanwhile =
+            if first_is_findings { "findings are read by increments" } else { "AWS is read at its interval" };
+        let message = format!("{}; {meanwhile} meanwhile", words.join("; "));
         return Some(Fact::no(TYPE, reason, message));
     }
     if feed.events.iter().any(|queue: &EventFacts| !queue.heard) {
-        let message = "queues are read once the sources are, so that it is known whose findings count";
+        let message = "queues of findings are read once their sources are, so that it is known whose findings count";
         return Some(Fact::unknown(TYPE, "Reading", message));
     }
     let queues = feed.events.len();
@@ -55,6 +58,8 @@ mod tests {
         let (status, reason, message) = said(vec![queue("a", true, None), queue("b", true, denied)]).unwrap();
         assert_eq!((status, reason.as_str()), ("False", "AccessDenied"));
         assert_eq!(message, "b: AccessDenied!; findings are read by increments meanwhile");
+        let (_, _, message) = said(vec![queue("a", true, None), queue(ORGANIZATIONS, true, denied)]).unwrap();
+        assert_eq!(message, "Organizations: AccessDenied!; AWS is read at its interval meanwhile");
         let gone = Some((ErrorClass::Terminal, "QueueDoesNotExist"));
         assert_eq!(said(vec![queue("a", false, gone)]).unwrap().1, "QueueNotFound");
     }

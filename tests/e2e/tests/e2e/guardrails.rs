@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 pub(crate) const POLICY: &str = "soc2-acme-deny-leave-org";
 
-async fn enforced(stand: &Stand) -> Result<Value> {
+pub(crate) async fn enforced(stand: &Stand) -> Result<Value> {
     stand.apply_samples().await?;
     stand.condition("grset", "leave-org", "InSync", "True", "InSync").await?;
     stand.sandbox.policy(POLICY).await?.context("the policy is not in AWS")
@@ -36,7 +36,7 @@ pub(crate) async fn writes(stand: &Stand) -> Result<Vec<Value>> {
         .collect())
 }
 
-async fn same_again(stand: &Stand, original: &Value) -> Result<Value> {
+pub(crate) async fn same_again(stand: &Stand, original: &Value) -> Result<Value> {
     eventually("the guardrail to be as it was", || async {
         let found = stand.sandbox.policy(POLICY).await?.context("gone")?;
         ensure!(content(&found) == content(original) && targets(&found) == targets(original), "{found:#}");
@@ -159,7 +159,7 @@ async fn no_free_slot_and_held_writes_refuse_with_numbers() -> Result<()> {
     let list = policies["policies"].as_array().cloned().unwrap_or_default();
     let foreign = list.iter().find(|policy| policy["name"] == "foreign-8").context("foreign-8")?;
     stand.sandbox.delete(&format!("/world/policies/{}", foreign["id"].as_str().unwrap_or_default())).await?;
-    stand.condition("grset", "leave-org", "Held", "True", "Held").await?;
+    stand.condition("grset", "leave-org", "Held", "True", "HoldWrites").await?;
     ensure!(writes(&stand).await?.is_empty());
     stand
         .kubectl(&["patch", "awsorg", "acme", "--type=merge", "-p", r#"{"spec":{"guardrails":{"holdWrites":false}}}"#])

@@ -14,6 +14,7 @@ mod guardrail_adversity;
 mod guardrail_changes;
 mod guardrail_crashes;
 mod guardrail_ends;
+mod guardrail_holds;
 mod guardrail_library;
 mod guardrail_worlds;
 mod guardrails;

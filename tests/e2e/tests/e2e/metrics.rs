@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::{Context, Result, ensure};
-use e2e::objects::{attestation, exception};
+use e2e::objects::{at, attestation, exception, object};
 use e2e::openmetrics::{self, Family};
 use e2e::stand::Stand;
 use e2e::{Operator, Prometheus, binaries, eventually};
@@ -115,6 +115,11 @@ pub(crate) async fn everything(stand: &Stand) -> Result<Operator> {
     stand.kubectl(&["patch", "cprof", "production", "--type=merge", "-p", patch]).await?;
     let queue = r#"[{"op": "add", "path": "/spec/securityHub/0/events", "value": {"queueUrl": "https://sqs.eu-west-1.amazonaws.com/222222222222/soc2-findings", "role": {"arn": "arn:aws:iam::222222222222:role/soc2-events", "externalId": "acme-7"}}}]"#;
     stand.kubectl(&["patch", "awsorg", "acme", "--type=json", "-p", queue]).await?;
+    let release = json!({
+        "organizationRef": {"name": "acme"}, "baseline": "deny-leave-org", "target": "Sandbox", "releasedBy": "oncall@example.com",
+        "reason": "Nothing deploys any more", "startsAt": at(0), "expiresAt": at(3600),
+    });
+    stand.plane.apply_yaml(&object("GuardrailRelease", "sandbox", release)).await?;
     // A plan that waits for a person.
     let waiting = binaries::read("docs/samples/guardrails.yaml")?
         .replace("name: leave-org\n", "name: waiting\n")

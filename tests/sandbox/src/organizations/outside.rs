@@ -154,6 +154,37 @@ impl Organization {
         self.policy_state(id)
     }
 
+    /// Someone tags a root, OU, account or policy; a tag without a value goes.
+    pub fn tag_outside(
+        &mut self,
+        id: &str,
+        tags: BTreeMap<String, Option<String>>,
+        now: Timestamp,
+    ) -> anyhow::Result<Value> {
+        let mut edited = match self.book.truth().by_id.get(id) {
+            Some(policy) => policy.tags.clone(),
+            None => self.tree.tags_mut(id).ok_or_else(|| anyhow!("no root, OU, account or policy {id}"))?.clone(),
+        };
+        for (key, value) in tags {
+            match value {
+                Some(value) => drop(edited.insert(key, value)),
+                None => drop(edited.remove(&key)),
+            }
+        }
+        if let Some(tags) = self.tree.tags_mut(id) {
+            tags.clone_from(&edited);
+        } else {
+            self.edit(id, Edit { tags: Some(edited.clone()), ..Edit::default() }, outside(now))?;
+        }
+        Ok(json!({"tags": edited}))
+    }
+
+    /// Id of the root, OU or account that an id or a path names.
+    #[must_use]
+    pub fn target_id(&self, target: &str) -> Option<String> {
+        self.resolve(target).ok()
+    }
+
     /// Someone enables or disables types of policies; what is so already stays so.
     pub fn switch_types(&mut self, types: &BTreeMap<String, bool>, now: Timestamp) -> anyhow::Result<Value> {
         for (name, on) in types {

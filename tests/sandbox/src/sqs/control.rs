@@ -60,7 +60,7 @@ fn show(queue: &Queue, now: Timestamp) -> Value {
     let (section, numbers) = (&queue.section, queue.numbers(now));
     json!({
         "name": section.name, "account": section.account.0, "region": section.region, "url": queue.url,
-        "events": section.events, "duplicateEvery": section.duplicate_every, "shuffle": section.shuffle,
+        "events": section.events, "managementEvents": section.management_events, "duplicateEvery": section.duplicate_every, "shuffle": section.shuffle,
         "visible": numbers.visible, "inFlight": numbers.in_flight, "delayed": numbers.delayed,
     })
 }

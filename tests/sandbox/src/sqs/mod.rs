@@ -92,6 +92,14 @@ impl Queues {
         }
     }
 
+    /// `EventBridge` sends what CloudTrail tells to the queues of an account that are to get it.
+    pub fn deliver_management(&mut self, account: &str, event: &Value, now: Timestamp) {
+        let listening = |queue: &&mut Queue| queue.section.management_events && queue.section.account.0 == account;
+        for queue in self.queues.iter_mut().filter(listening) {
+            queue.send(&event.to_string(), "events.amazonaws.com", now, 0);
+        }
+    }
+
     /// When a message that nobody can see now can be received again.
     #[must_use]
     pub fn next_visible(&self, now: Timestamp) -> Option<Timestamp> {

@@ -29,6 +29,9 @@ pub struct QueueSection {
     /// `EventBridge` sends it the findings that Security Hub imports, as its account sees them in its Region.
     #[serde(default)]
     pub events: bool,
+    /// `EventBridge` sends it what CloudTrail tells of calls that change the organization, if it is the management account's.
+    #[serde(default)]
+    pub management_events: bool,
     /// Each n-th message is there twice; 0 for none.
     #[serde(default)]
     pub duplicate_every: u64,
@@ -60,6 +63,7 @@ fn four_days() -> i64 {
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct QueueChange {
     events: Option<bool>,
+    management_events: Option<bool>,
     duplicate_every: Option<u64>,
     shuffle: Option<bool>,
     visibility_timeout_seconds: Option<i64>,
@@ -96,6 +100,7 @@ impl QueueSection {
     pub(super) fn change(&mut self, change: QueueChange) -> anyhow::Result<()> {
         let mut changed = self.clone();
         changed.events = change.events.unwrap_or(self.events);
+        changed.management_events = change.management_events.unwrap_or(self.management_events);
         changed.duplicate_every = change.duplicate_every.unwrap_or(self.duplicate_every);
         changed.shuffle = change.shuffle.unwrap_or(self.shuffle);
         changed.visibility_timeout_seconds =

@@ -50,6 +50,10 @@ impl Directory for Fake {
         self.policy(policy, |found| found.tags.clone())
     }
 
+    async fn tags(&self, resource: &str) -> Result<BTreeMap<String, String>, AwsError> {
+        self.policy_tags(resource).await
+    }
+
     async fn policy_targets(&self, policy: &str) -> Result<BTreeSet<String>, AwsError> {
         self.call("PolicyTargets", policy).await?;
         self.policy(policy, |found| found.targets.clone())

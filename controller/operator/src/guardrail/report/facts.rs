@@ -1,7 +1,7 @@
 //! What the conditions and events of a set say of a turn.
 
 use soc2_crds::GuardrailSet;
-use soc2_guardrails::{Mode, SetPlan, Step, Waiting, WaitingKind};
+use soc2_guardrails::{Mode, Step, Waiting, WaitingKind};
 
 use super::Outcome;
 use crate::kubernetes::conditions::Fact;
@@ -19,21 +19,21 @@ pub(super) fn facts(outcome: &Outcome<'_>, in_sync: bool, settling: bool) -> Vec
             Fact::no("InSync", refused.reason, message),
         ];
     }
-    let drift = words(&plan.drift);
+    let drift = outcome.drift();
     if let Some(error) = &enacted.error {
         return vec![Fact::no("Ready", "ApplyFailed", error.message.clone()), Fact::no("InSync", "ApplyFailed", drift)];
     }
     if let Some(held) = &enacted.held {
         return vec![
             Fact::no("Ready", "Held", format!("nothing is written: {held}")),
-            Fact::yes("Held", "Held", held.clone()),
+            Fact::yes("Held", &format!("{held:?}"), held.to_string()),
             Fact::no("InSync", "Held", drift),
         ];
     }
     if let Some(waiting) = &clearance.waiting
         && enacted.done.is_empty()
     {
-        return waits(plan, waiting, in_sync);
+        return waits(outcome, waiting, in_sync);
     }
     if in_sync {
         let attached: u32 = plan.baselines.iter().map(|baseline| baseline.attached).sum();
@@ -67,9 +67,9 @@ pub(super) fn facts(outcome: &Outcome<'_>, in_sync: bool, settling: bool) -> Vec
 }
 
 /// Why the rest is not done. The operator did its job: `Ready` is true.
-fn waits(plan: &SetPlan, waiting: &Waiting, in_sync: bool) -> Vec<Fact> {
+fn waits(outcome: &Outcome<'_>, waiting: &Waiting, in_sync: bool) -> Vec<Fact> {
     let (reason, message) = (waiting.reason, waiting.message.clone());
-    let drift = if plan.drift.is_empty() { message.clone() } else { words(&plan.drift) };
+    let drift = if outcome.plan.drift.is_empty() { message.clone() } else { outcome.drift() };
     let in_sync =
         if in_sync { Fact::yes("InSync", "InSync", message.clone()) } else { Fact::no("InSync", reason, drift) };
     let mut facts = vec![Fact::yes("Ready", reason, message.clone()), in_sync];
@@ -108,12 +108,13 @@ pub(super) fn happenings(set: &GuardrailSet, outcome: &Outcome<'_>, drift_before
         action: "Reconcile",
         note,
     };
-    if (drift_before || was_in_sync) && !plan.drift.is_empty() && (was_in_sync || !enacted.done.is_empty()) {
-        found.push(event(true, "DriftDetected", words(&plan.drift)));
+    if (drift_before || was_in_sync) && outcome.drifted() && (was_in_sync || !enacted.done.is_empty()) {
+        found.push(event(true, "DriftDetected", outcome.drift()));
     }
-    if !enacted.done.is_empty() {
-        let steps: Vec<String> = enacted.done.iter().map(Step::to_string).collect();
-        let removed = enacted.done.iter().all(|step| matches!(step, Step::Detach { .. } | Step::Delete { .. }));
+    let done: Vec<&Step> = enacted.done.iter().filter(|step| !outcome.ends_release(step)).collect();
+    if !done.is_empty() {
+        let steps: Vec<String> = done.iter().map(ToString::to_string).collect();
+        let removed = done.iter().all(|step| matches!(step, Step::Detach { .. } | Step::Delete { .. }));
         let reason = if drift_before && !removed { "DriftReverted" } else { "Applied" };
         let approved = clearance.approval.as_ref().map(|name| format!(" (approved by {name})")).unwrap_or_default();
         found.push(event(false, reason, steps.join("; ") + &approved));
@@ -121,6 +122,7 @@ pub(super) fn happenings(set: &GuardrailSet, outcome: &Outcome<'_>, drift_before
     if let Some(error) = &enacted.error {
         found.push(event(true, "ApplyFailed", error.message.clone()));
     }
+    found.extend(super::restraints::happenings(set, outcome));
     let new = |type_: &'static str, message: &str| keep(set, type_).is_none_or(|old| old.message != message);
     if let Some(refused) = &plan.refused
         && keep(set, "Refused").is_none_or(|old| old.reason != refused.reason)

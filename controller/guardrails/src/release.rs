@@ -1,0 +1,143 @@
+//! A guardrail is taken off somewhere for some hours, because a person says so, and kept off until then.
+//!
+//! It comes off where it is attached: at the target, or below it. What is attached above the target reaches others too, who must not be
+//! less protected because of it; then the release is refused, and names what could be released instead.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use soc2_posture::ids::AccountId;
+use soc2_posture::organization::Organization;
+
+use crate::cover::{Target, TargetId, affected};
+use crate::inventory::{Policy, PolicyInventory};
+use crate::plan::{BASELINE_TAG, Owner, Step, loses_allow};
+use crate::tree::{Tree, path};
+
+/// Every guardrail.
+const EVERY: &str = "*";
+
+/// A release that holds now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Release {
+    /// Its name.
+    pub name: String,
+    /// Name of the baseline, or `*`.
+    pub baseline: String,
+    /// Id of the root, unit or account.
+    pub target: TargetId,
+    /// Until when.
+    pub until: Timestamp,
+    /// Who released.
+    pub by: String,
+    /// Why.
+    pub reason: String,
+}
+
+/// What there is to do for a release.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Ruling {
+    /// Steps that take it off.
+    pub detach: Vec<Step>,
+    /// What cannot come off, because it is attached above the target: in words, with what to release instead.
+    pub above: Vec<String>,
+    /// Why nothing can be done.
+    pub refused: Option<String>,
+}
+
+/// The root, unit or account that a text names: an id, the path of a unit, or `/`.
+///
+/// # Errors
+/// When there is none.
+pub fn place(org: &Organization, text: &str) -> Result<Target, String> {
+    let tree = Tree::new(org);
+    if let Ok(account) = text.parse::<AccountId>() {
+        if account == org.management_account {
+            return Err(format!("{account} is the management account, which no service control policy affects"));
+        }
+        let known = org.accounts.contains_key(&account);
+        return known.then(|| tree.account_target(account)).ok_or_else(|| format!("there is no account {account}"));
+    }
+    let wanted = text.trim_matches('/');
+    let named = |id: &&String| id.as_str() == text || org.path(id) == wanted;
+    let unit = org.units.keys().find(named);
+    unit.map(|id| tree.unit_target(id)).ok_or_else(|| {
+        format!("there is no organizational unit {text:?}: write its id, its path from below the root, such as Workloads/Prod, or / for the root")
+    })
+}
+
+impl Release {
+    /// Whether it is about a baseline.
+    #[must_use]
+    pub fn names(&self, baseline: &str) -> bool {
+        self.baseline == EVERY || self.baseline == baseline
+    }
+
+    /// Whether a baseline must not be attached to a root, unit or account: it is the target, or below it. What is above is others' too.
+    #[must_use]
+    pub fn keeps_off(&self, org: &Organization, baseline: &str, target: &TargetId) -> bool {
+        self.names(baseline) && path(org, &target.0).is_some_and(|path| path.contains(&self.target.0.as_str()))
+    }
+
+    /// What there is to do for it, given what is there. `carriers`: which policy of ours carries which baseline.
+    #[must_use]
+    pub fn rule(
+        &self,
+        org: &Organization,
+        owner: &Owner,
+        inventory: &PolicyInventory,
+        carriers: &BTreeMap<String, String>,
+    ) -> Ruling {
+        let mut ruling = Ruling::default();
+        let ours = inventory.policies.iter().filter(|(_, policy)| owner.owns(policy));
+        for (id, policy) in ours {
+            let Some(baseline) = carried(id, policy, carriers).filter(|baseline| self.names(baseline)) else {
+                continue;
+            };
+            match self.above(org, policy) {
+                Some(above) => ruling.above.push(self.instead(org, baseline, &above)),
+                None => ruling.detach.extend(self.steps(org, id, baseline, policy)),
+            }
+        }
+        ruling.detach.sort();
+        if let Some(refusal) = loses_allow(inventory, &ruling.detach) {
+            ruling = Ruling { refused: Some(refusal.message), ..Ruling::default() };
+        } else if ruling.detach.is_empty() && !ruling.above.is_empty() {
+            ruling.refused = Some(ruling.above.join("; "));
+        }
+        ruling
+    }
+
+    /// What of a policy's targets is above the target of the release.
+    fn above(&self, org: &Organization, policy: &Policy) -> Option<Target> {
+        let above = path(org, &self.target.0)?;
+        let found = above.into_iter().find(|id| *id != self.target.0 && policy.targets.contains(*id))?;
+        Some(Tree::new(org).unit_target(found))
+    }
+
+    fn steps(&self, org: &Organization, id: &str, baseline: &str, policy: &Policy) -> Vec<Step> {
+        let within = |target: &&String| path(org, target).is_some_and(|path| path.contains(&self.target.0.as_str()));
+        let detach = |target: &String| {
+            let (id, baseline, target) = (id.to_owned(), baseline.to_owned(), TargetId(target.clone()));
+            Step::Detach { id, baseline, target, weakens: true }
+        };
+        policy.targets.iter().filter(within).map(detach).collect()
+    }
+
+    /// Why a baseline that is attached above does not come off, and what would do.
+    fn instead(&self, org: &Organization, baseline: &str, above: &Target) -> String {
+        let all = affected(org, std::slice::from_ref(above)).len();
+        let place = if org.root == above.id.0 { "/".to_owned() } else { org.path(&above.id.0) };
+        format!(
+            "{baseline} is attached to {above}, above {}, and off there it would be off {all} accounts: release it there \
+             with the target {place:?}, or take the account out of the targets of the guardrail set",
+            self.target
+        )
+    }
+}
+
+/// The baseline that a policy of ours carries.
+fn carried<'a>(id: &str, policy: &'a Policy, carriers: &'a BTreeMap<String, String>) -> Option<&'a str> {
+    let by_tag = policy.tags.get(BASELINE_TAG).map(String::as_str);
+    by_tag.or_else(|| carriers.iter().find(|(_, carrier)| *carrier == id).map(|(baseline, _)| baseline.as_str()))
+}

@@ -1,0 +1,236 @@
+//! The restrain step: what the gate let through and is left alone all the same, because a person released it, a break-glass principal
+//! changed it, or it was put back too often. What has to survive a restart is in the set's status.
+
+use std::collections::BTreeSet;
+
+use jiff::Timestamp;
+use kube::ResourceExt;
+use soc2_crds::{DifferenceStatus, GuardrailSet, GuardrailSetStatus, HoldStatus, ReleasedStatus, RevertStatus};
+use soc2_feed::ORGANIZATIONS;
+use soc2_guardrails::fight::{self, Reverts};
+use soc2_guardrails::hold::{BREAK_GLASS, is_about, subject_of};
+use soc2_guardrails::{Because, Deed, Drift, Release, SetPlan, Step, TargetId, Withheld, responsible, withhold};
+
+use super::observe::Observed;
+use super::releases;
+use crate::context::Context;
+use crate::kubernetes::conditions::time;
+use crate::requested_at;
+
+/// Reason of a hold because of who made the difference.
+pub const BREAK_GLASS_DRIFT: &str = "BreakGlassDrift";
+/// Most entries of each list in the status.
+const MOST: usize = 50;
+/// Longest description of a difference.
+const LONGEST: usize = 300;
+
+/// What holds back, and what of it is remembered.
+#[derive(Debug, Default)]
+pub struct Restraints {
+    /// Steps that nothing here holds back.
+    pub steps: Vec<Step>,
+    /// Steps that are not done.
+    pub withheld: Vec<Withheld>,
+    /// What differs from what was in place.
+    pub differences: Vec<DifferenceStatus>,
+    /// Differences that break-glass principals made.
+    pub holds: Vec<HoldStatus>,
+    /// What was put back lately.
+    pub reverts: Vec<RevertStatus>,
+    /// What releases keep off.
+    pub released: Vec<ReleasedStatus>,
+    /// What they kept off before and no more.
+    pub ended: Vec<ReleasedStatus>,
+}
+
+/// Holds steps back.
+pub fn restrain(
+    context: &Context,
+    observed: &Observed,
+    set: &GuardrailSet,
+    plan: &SetPlan,
+    steps: Vec<Step>,
+) -> Restraints {
+    let now = (context.now)();
+    let status = set.status.clone().unwrap_or_default();
+    let view = context.feeds.view(&observed.object.name_any());
+    let facts = view.map(|view| view.facts).unwrap_or_default();
+    let releases = releases::active(context, observed, now);
+    let released = released(observed, plan, &releases);
+    let is_drift = status.applied.as_ref().is_some_and(|applied| applied.hash == plan.wanted);
+    let found: Vec<Found<'_>> =
+        if is_drift { differences(plan, &status, &facts.deeds, &released, now) } else { Vec::new() };
+    let holds = holds(observed, &status, &found, now);
+    let keys: BTreeSet<String> = plan.steps.iter().filter_map(|step| key(observed, step)).collect();
+    let acted = acted(set);
+    let known = if acted { Vec::new() } else { status.reverts.iter().map(of_status).collect() };
+    // What is written and not shown yet is neither there nor gone.
+    let reverts = if observed.settling { known } else { fight::now_there(known, &keys, now) };
+    // Who made what is found may be told by what is still in the queue.
+    let unheard = is_drift
+        && facts.events.iter().any(|queue| queue.source == ORGANIZATIONS && !queue.heard && queue.error.is_none());
+    let because = |step: &Step| -> Option<Because> {
+        if matches!(step, Step::Detach { .. } | Step::Delete { .. }) {
+            return None;
+        }
+        released_step(observed, &releases, step)
+            .or_else(|| fighting(&reverts, key(observed, step)?))
+            .or_else(|| held(&holds, step))
+            .or_else(|| unheard.then_some(Because::Unheard))
+    };
+    let (steps, withheld) = withhold(steps, because);
+    let ended = status.released.iter().filter(|before| !released.iter().any(|still| is_same(still, before)));
+    Restraints {
+        steps,
+        withheld,
+        differences: found.into_iter().map(|found| found.difference).collect(),
+        holds,
+        reverts: reverts.iter().map(to_status).collect(),
+        ended: ended.cloned().collect(),
+        released,
+    }
+}
+
+/// Whether a person did something to the set since the last report: fights are begun anew then.
+pub fn acted(set: &GuardrailSet) -> bool {
+    let Some(status) = &set.status else { return false };
+    status.observed_generation != set.metadata.generation || status.last_handled_reconcile_at != requested_at(set)
+}
+
+/// What a set puts back when it does a step, as fights are told by.
+pub fn key(observed: &Observed, step: &Step) -> Option<String> {
+    let found = if let Step::Update { id, .. } = step { observed.policy(id) } else { None };
+    fight::key(step, found)
+}
+
+/// What was put back lately, these included.
+pub fn put_back(reverts: &[RevertStatus], keys: Vec<String>, now: Timestamp) -> Vec<RevertStatus> {
+    fight::put_back(reverts.iter().map(of_status).collect(), keys, now).iter().map(to_status).collect()
+}
+
+fn is_same(one: &ReleasedStatus, other: &ReleasedStatus) -> bool {
+    (&one.baseline, &one.target) == (&other.baseline, &other.target)
+}
+
+/// Where releases keep a baseline of this set off.
+fn released(observed: &Observed, plan: &SetPlan, releases: &[Release]) -> Vec<ReleasedStatus> {
+    let mut found = Vec::new();
+    for baseline in &plan.baselines {
+        for target in &baseline.targets {
+            let keeps_off = |release: &&Release| release.keeps_off(&observed.organization, &baseline.name, &target.id);
+            found.extend(releases.iter().find(keeps_off).map(|release| ReleasedStatus {
+                baseline: baseline.name.clone(),
+                target: target.id.0.clone(),
+                release: release.name.clone(),
+                until: time(release.until),
+            }));
+        }
+    }
+    found.truncate(MOST);
+    found
+}
+
+fn released_step(observed: &Observed, releases: &[Release], step: &Step) -> Option<Because> {
+    let Step::Attach { baseline, target, .. } = step else { return None };
+    let keeps_off = |release: &&Release| release.keeps_off(&observed.organization, baseline, &target.id);
+    let release = releases.iter().find(keeps_off)?;
+    Some(Because::Release { name: release.name.clone(), until: release.until })
+}
+
+fn fighting(reverts: &[Reverts], key: String) -> Option<Because> {
+    let since = reverts.iter().find(|reverts| reverts.what == key)?.fighting_since?;
+    Some(Because::Fight { since })
+}
+
+fn held(holds: &[HoldStatus], step: &Step) -> Option<Because> {
+    let hold = holds.iter().find(|hold| is_about(step, &hold.on))?;
+    Some(Because::BreakGlass { who: hold.by.clone().unwrap_or_default(), until: hold.until.0 })
+}
+
+/// A difference, and the call that made it, where an event told.
+struct Found<'a> {
+    drift: &'a Drift,
+    difference: DifferenceStatus,
+    deed: Option<&'a Deed>,
+}
+
+/// What differs from what was in place, and who did it. What a release took off is no such thing.
+fn differences<'a>(
+    plan: &'a SetPlan,
+    status: &GuardrailSetStatus,
+    deeds: &'a [Deed],
+    released: &[ReleasedStatus],
+    now: Timestamp,
+) -> Vec<Found<'a>> {
+    let differing = plan.drift.iter().filter(|drift| !drift.is_harmless() && !is_released(drift, released));
+    let found = differing.take(MOST).map(|drift| {
+        let what: String = drift.to_string().chars().take(LONGEST).collect();
+        let before = status.differences.iter().find(|before| before.what == what);
+        let carrier = status.baselines.iter().find(|baseline| Some(baseline.name.as_str()) == drift.baseline());
+        let carrier = carrier.and_then(|baseline| baseline.policy_id.as_deref());
+        let since = before.map_or(now, |before| before.since.0);
+        let mut difference = before.cloned().unwrap_or(DifferenceStatus {
+            what,
+            since: time(now),
+            in_place_since: status.in_place_since.clone(),
+            by: None,
+            call: None,
+            at: None,
+        });
+        let in_place = difference.in_place_since.as_ref().map(|at| at.0);
+        let deed = responsible(drift, carrier, deeds, since, in_place);
+        if let Some(deed) = deed {
+            let (by, call) = (deed.by.clone(), deed.call.clone());
+            (difference.by, difference.call, difference.at) = (Some(by), Some(call), Some(time(deed.at)));
+        }
+        Found { drift, difference, deed }
+    });
+    found.collect()
+}
+
+/// Whether a difference is what a release wants.
+pub fn is_released(drift: &Drift, released: &[ReleasedStatus]) -> bool {
+    let Drift::Detached { baseline, target, .. } = drift else { return false };
+    released.iter().any(|found| found.baseline == *baseline && TargetId(found.target.clone()) == target.id)
+}
+
+/// Differences that break-glass principals made, each for as long as it is left alone.
+fn holds(observed: &Observed, status: &GuardrailSetStatus, found: &[Found<'_>], now: Timestamp) -> Vec<HoldStatus> {
+    let patterns = observed.object.spec.guardrails.break_glass_principals.clone().unwrap_or_default();
+    let mut holds: Vec<HoldStatus> = Vec::new();
+    for Found { drift, deed, .. } in found {
+        let Some(on) = subject_of(drift).filter(|on| !holds.iter().any(|hold| hold.on == *on)) else { continue };
+        let before = status.holds.iter().find(|hold| hold.reason == BREAK_GLASS_DRIFT && hold.on == on);
+        let hold = match deed {
+            Some(deed) if deed.is_by(&patterns) => deed.at.checked_add(BREAK_GLASS).ok().map(|until| HoldStatus {
+                on,
+                reason: BREAK_GLASS_DRIFT.to_owned(),
+                until: time(until),
+                tag: None,
+                by: Some(deed.by.clone()),
+            }),
+            // Somebody else changed it since.
+            Some(_) => None,
+            // What was told before a restart is on record.
+            None => before.cloned(),
+        };
+        holds.extend(hold.filter(|hold| hold.until.0 > now));
+    }
+    holds
+}
+
+fn of_status(status: &RevertStatus) -> Reverts {
+    Reverts {
+        what: status.what.clone(),
+        at: status.at.iter().map(|at| at.0).collect(),
+        fighting_since: status.fighting_since.as_ref().map(|at| at.0),
+    }
+}
+
+fn to_status(reverts: &Reverts) -> RevertStatus {
+    RevertStatus {
+        what: reverts.what.clone(),
+        at: reverts.at.iter().map(|at| time(*at)).collect(),
+        fighting_since: reverts.fighting_since.map(time),
+    }
+}
