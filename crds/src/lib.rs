@@ -28,7 +28,7 @@ pub use control_attestation::*;
 pub use control_catalog::*;
 pub use guardrail_approval::*;
 pub use guardrail_set::*;
-pub use manifest::{crds, manifest};
+pub use manifest::{chart_template, crds, manifest};
 pub use rollout::*;
 pub use scp_baseline::*;
 

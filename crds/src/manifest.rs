@@ -35,6 +35,14 @@ pub fn manifest(crd: &CustomResourceDefinition) -> Result<String, serde_yaml::Er
     Ok(format!("{HEADER}{}", serde_yaml::to_string(&crd)?))
 }
 
+/// A CRD as a template of the chart of our kinds: an uninstall takes neither the kind nor, with it, every object.
+pub fn chart_template(crd: &CustomResourceDefinition) -> Result<String, serde_yaml::Error> {
+    let mut kept = crd.clone();
+    let annotations = kept.metadata.annotations.get_or_insert_default();
+    annotations.insert("helm.sh/resource-policy".to_owned(), "keep".to_owned());
+    manifest(&kept)
+}
+
 /// Writes bounds as people do, `1` and not `1.0`.
 fn whole_numbers(value: &mut Value) {
     match value {

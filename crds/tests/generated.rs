@@ -14,6 +14,23 @@ fn generated_manifests_are_up_to_date() {
     assert_eq!(support::files(&support::folder("crds/generated"), "yaml").len(), soc2_crds::crds().len());
 }
 
+#[test]
+fn the_chart_has_the_same_kinds_and_keeps_them() {
+    let folder = support::folder("charts/soc2-operator-crds/templates");
+    for crd in soc2_crds::crds() {
+        let name = &crd.spec.names.plural;
+        let template = std::fs::read_to_string(folder.join(format!("{name}.yaml"))).unwrap_or_default();
+        // Helm would take braces in a description for its own.
+        assert!(!template.contains("{{"), "{name}: the template has braces");
+        let mut object: Value = serde_yaml::from_str(&template).unwrap();
+        let annotations = object["metadata"].as_object_mut().and_then(|metadata| metadata.remove("annotations"));
+        assert_eq!(annotations, Some(serde_json::json!({"helm.sh/resource-policy": "keep"})), "{name}");
+        let plain: Value = serde_yaml::from_str(&soc2_crds::manifest(&crd).unwrap()).unwrap();
+        assert_eq!(object, plain, "{name} is out of date: make crds");
+    }
+    assert_eq!(support::files(&folder, "yaml").len(), soc2_crds::crds().len());
+}
+
 /// Calls `check` for each schema below `schema`, with its path.
 fn walk(schema: &Value, path: &str, check: &mut impl FnMut(&str, &Value)) {
     check(path, schema);
