@@ -1,7 +1,7 @@
 //! Our charts, and the helm that renders and installs them.
 
 use std::ffi::OsStr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Output, Stdio};
 
 use anyhow::{Context, Result, ensure};
@@ -46,7 +46,24 @@ impl Helm {
     /// When it cannot be run.
     pub async fn output<S: AsRef<OsStr>>(&self, args: &[S]) -> Result<Output> {
         let mut command = tokio::process::Command::new(&self.program);
-        command.args(args).current_dir(binaries::repository()).stdin(Stdio::null()).kill_on_drop(true);
+        self.prepare(command.args(args)).output().await.context("run helm")
+    }
+
+    /// Runs commands as a person types them in the repository's folder; helm is in the path, and so is what is in `more`.
+    ///
+    /// # Errors
+    /// When one fails; the error is what it says.
+    pub async fn shell(&self, script: &str, more: &Path) -> Result<()> {
+        let helm = self.program.parent().context("folder of helm")?;
+        let path = format!("{}:{}:{}", helm.display(), more.display(), std::env::var("PATH").unwrap_or_default());
+        let mut command = tokio::process::Command::new("sh");
+        let output = self.prepare(command.args(["-ec", script]).env("PATH", path)).output().await?;
+        ensure!(output.status.success(), "{script}\n{}", String::from_utf8_lossy(&output.stderr));
+        Ok(())
+    }
+
+    fn prepare<'a>(&self, command: &'a mut tokio::process::Command) -> &'a mut tokio::process::Command {
+        command.current_dir(binaries::repository()).stdin(Stdio::null()).kill_on_drop(true);
         for (variable, folder) in
             [("HELM_CACHE_HOME", "cache"), ("HELM_CONFIG_HOME", "config"), ("HELM_DATA_HOME", "data")]
         {
@@ -54,8 +71,7 @@ impl Helm {
         }
         // Without a cluster it must not find one by itself.
         let nowhere = self.home.path().join("no-kubeconfig");
-        command.env("KUBECONFIG", self.kubeconfig.as_ref().unwrap_or(&nowhere));
-        command.output().await.context("run helm")
+        command.env("KUBECONFIG", self.kubeconfig.as_ref().unwrap_or(&nowhere))
     }
 
     /// What it prints.

@@ -76,9 +76,16 @@ async fn it_installs_upgrades_rolls_back_and_goes_and_the_data_stays() -> Result
     for before in data {
         before.unchanged(&plane).await?;
     }
-    // Both come back over what was kept.
-    install(&helm, CRDS, "soc2-operator-crds", &[]).await?;
-    install(&helm, CHART, RELEASE, &[]).await?;
+    // Both come back over what was kept, by the commands of the documentation, word for word.
+    let page = binaries::read("docs/install.md")?;
+    let section = page.split("## 4. The charts").nth(1).context("section 4 of docs/install.md")?;
+    let block =
+        section.split("```sh\n").nth(1).and_then(|rest| rest.split("```").next()).context("a block of commands")?;
+    helm.shell(block, plane.tools().bin()).await?;
+    ensure!(ready_replicas(&plane).await? == 2, "the commands of docs/install.md wait until both replicas are ready");
+    let account = json(&plane, &["serviceaccount", RELEASE, "-n", RELEASE]).await?;
+    let role = &account["metadata"]["annotations"]["eks.amazonaws.com/role-arn"];
+    ensure!(role == "arn:aws:iam::999999999999:role/soc2-operator", "{account:#}");
     Ok(())
 }
 

@@ -118,6 +118,12 @@ fn by_role(calls: &[Value]) -> Result<BTreeMap<&'static str, Actions>> {
     Ok(used)
 }
 
+/// Rights that this test does not use, by how they end, and why they are there.
+const ELSEWHERE: &[(&str, &str)] = &[
+    ("accountpostures create", "an apply that creates is a patch in the audit log, and is authorized as both"),
+    ("s get", "an object that this version cannot read is looked at once more, in bad_input.rs"),
+];
+
 /// What rbac.yaml grants, and what was asked for and answered, as `group/resource verb`.
 fn rights(stand: &Stand) -> Result<(Actions, Actions)> {
     let right = |group: &str, resource: &str, verb: &str| format!("{group}/{resource} {verb}");
@@ -209,8 +215,17 @@ async fn every_right_that_is_granted_is_used_and_none_is_missing() -> Result<()>
         ensure!(idle.is_empty(), "{policy} grants {role} what it never used: {idle:?}");
         ensure!(used.is_subset(&granted), "{role} used more than {policy} grants: {used:?}");
     }
-    let (granted, used) = rights(&stand)?;
-    let idle: Vec<_> = granted.difference(&used).collect();
-    ensure!(idle.is_empty(), "rbac.yaml grants what was never used: {idle:#?}");
-    Ok(())
+    // The API server writes down a watch when it ends.
+    operator.terminate().await?;
+    eventually("every right in the cluster to be used", || async {
+        let (granted, used) = rights(&stand)?;
+        let elsewhere = |right: &&String| ELSEWHERE.iter().any(|(end, _)| right.ends_with(end));
+        let idle: Vec<_> = granted.difference(&used).filter(|right| !elsewhere(right)).collect();
+        ensure!(
+            idle.is_empty(),
+            "rbac.yaml grants what was never used: use it here, or say in ELSEWHERE where: {idle:#?}"
+        );
+        Ok(())
+    })
+    .await
 }
