@@ -13,5 +13,4 @@ export SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-$(git -C "$here" log -1 --format=%
 "$here/rootfs.sh" "$program" "$context/rootfs"
 buildah build --quiet --isolation chroot --timestamp "$SOURCE_DATE_EPOCH" --tag "$name" \
   --file "$here/Containerfile" "$context" >&2
-buildah inspect --type image --format '{{.FromImageDigest}}' "$name" >&2
 du --summarize --bytes "$context/rootfs" | cut -f1

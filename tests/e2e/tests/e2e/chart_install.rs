@@ -61,7 +61,8 @@ async fn it_installs_upgrades_rolls_back_and_goes_and_the_data_stays() -> Result
     });
     ensure!(budget.await?["status"]["disruptionsAllowed"] == 1, "one replica may go");
 
-    let data = [Data::of(&plane).await?];
+    policies_fit_the_kinds(&plane).await?;
+    let data = Data::of(&plane).await?;
     install(&helm, CHART, RELEASE, &["--set", "replicas=3", "--set", "operator.logLevel=debug"]).await?;
     ensure!(ready_replicas(&plane).await? == 3, "the upgrade asks for three");
     helm.run(&["rollback", RELEASE, "1", "--namespace", RELEASE, "--wait", "--timeout", "3m"]).await?;
@@ -73,9 +74,7 @@ async fn it_installs_upgrades_rolls_back_and_goes_and_the_data_stays() -> Result
         helm.run(&["uninstall", release, "--namespace", RELEASE, "--wait", "--timeout", "2m"]).await?;
     }
     left_behind(&plane).await?;
-    for before in data {
-        before.unchanged(&plane).await?;
-    }
+    data.unchanged(&plane).await?;
     // Both come back over what was kept, by the commands of the documentation, word for word.
     let page = binaries::read("docs/install.md")?;
     let section = page.split("## 4. The charts").nth(1).context("section 4 of docs/install.md")?;
@@ -87,6 +86,22 @@ async fn it_installs_upgrades_rolls_back_and_goes_and_the_data_stays() -> Result
     let role = &account["metadata"]["annotations"]["eks.amazonaws.com/role-arn"];
     ensure!(role == "arn:aws:iam::999999999999:role/soc2-operator", "{account:#}");
     Ok(())
+}
+
+/// kube-controller-manager checks the expressions of policies against the kinds that they are about: it has nothing to say.
+async fn policies_fit_the_kinds(plane: &ControlPlane) -> Result<()> {
+    eventually("the policies to be checked", || async {
+        let policies = json(plane, &["validatingadmissionpolicies"]).await?;
+        let policies = policies["items"].as_array().context("policies")?;
+        ensure!(policies.len() == 6, "{} policies", policies.len());
+        for policy in policies {
+            let (name, status) = (&policy["metadata"]["name"], &policy["status"]);
+            ensure!(status["observedGeneration"] == 1, "{name} was not checked: {status:#}");
+            ensure!(status["typeChecking"]["expressionWarnings"].is_null(), "{name}: {status:#}");
+        }
+        Ok(())
+    })
+    .await
 }
 
 /// Objects of ours, one of them with the operator's finalizer, as they were applied.
