@@ -1,6 +1,7 @@
 //! The charts as helm renders them: what is in them by default, with everything on, and with values that are wrong.
 
 use std::collections::BTreeSet;
+use std::fmt::Write as _;
 use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
@@ -26,7 +27,7 @@ fn shown(objects: &[Value]) -> Result<String> {
     let mut text = String::new();
     for object in objects {
         if !ELSEWHERE.iter().any(|kind| object["kind"] == *kind) {
-            text += &format!("---\n{}", serde_yaml::to_string(object)?);
+            write!(text, "---\n{}", serde_yaml::to_string(object)?)?;
         }
     }
     Ok(text)
@@ -124,7 +125,7 @@ fn differences(values: &Value, schema: &Value, path: &str, found: &mut Vec<Strin
             // What the cluster defines, such as `claims` of resources, need not be listed.
             (None, Some(_)) if path.starts_with(".resources.") => {}
             (value, _) => {
-                found.push(format!("{path} is only in {}", if value.is_some() { "values" } else { "schema" }))
+                found.push(format!("{path} is only in {}", if value.is_some() { "values" } else { "schema" }));
             }
         }
     }
@@ -148,10 +149,10 @@ async fn every_flag_of_the_operator_is_set_from_a_value() -> Result<()> {
         .args(["run", "--help"])
         .output()
         .await?;
-    let help = String::from_utf8(output.stdout)?;
+    let usage = String::from_utf8(output.stdout)?;
     let flag = |line: &str| line.trim_start().strip_prefix("--")?.split_whitespace().next().map(str::to_owned);
-    let flags: BTreeSet<String> = help.lines().filter_map(flag).collect();
-    ensure!(flags.len() >= 10, "{flags:?} in {help}");
+    let flags: BTreeSet<String> = usage.lines().filter_map(flag).collect();
+    ensure!(flags.len() >= 10, "{flags:?} in {usage}");
 
     let objects = helm.template(CHART, &["--set", "operator.metricsAccountTags={env}"]).await?;
     let deployment = find(&objects, "Deployment", "soc2-operator")?;

@@ -19,7 +19,7 @@ pub(crate) async fn install(plane: &ControlPlane, args: &[&str]) -> Result<Helm>
     Ok(helm)
 }
 
-/// Binds a ClusterRole to a user, everywhere or in one namespace.
+/// Binds a `ClusterRole` to a user, everywhere or in one namespace.
 pub(crate) async fn bind(plane: &ControlPlane, user: &str, role: &str, namespace: Option<&str>) -> Result<()> {
     let name = format!("{user}-{role}");
     let (role, user) = (format!("--clusterrole={role}"), format!("--user={user}"));
