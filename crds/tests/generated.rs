@@ -90,7 +90,11 @@ fn statuses_have_conditions_by_type_and_postures_have_no_status() {
             assert!(schema["properties"].get("summary").is_some());
         } else {
             assert!(version.subresources.as_ref().is_some_and(|sub| sub.status.is_some()));
-            let conditions = &schema["properties"]["status"]["properties"]["conditions"];
+            let status = &schema["properties"]["status"];
+            // Or what waits for an object takes one that was never read for one that is as it should be.
+            assert_eq!(status["default"], serde_json::json!({"observedGeneration": -1}), "{}", crd.spec.names.kind);
+            assert_eq!(status["properties"]["observedGeneration"]["type"], "integer", "{}", crd.spec.names.kind);
+            let conditions = &status["properties"]["conditions"];
             assert_eq!(conditions["x-kubernetes-list-type"], "map");
             assert_eq!(conditions["x-kubernetes-list-map-keys"], serde_json::json!(["type"]));
         }
