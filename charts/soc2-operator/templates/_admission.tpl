@@ -28,6 +28,11 @@ spec:
   expression: {{ printf "!(request.userInfo.username in %s)" (toJson .Values.admission.gitOpsAccounts) | quote }}
 {{- end -}}
 
+{{- /* Whether the approver that is named is who sends it. */ -}}
+{{- define "soc2-operator.ownName" -}}
+has(object.spec.approvedBy) && (object.spec.approvedBy == request.userInfo.username || {{ .Values.admission.usernamePrefix | squote }} + object.spec.approvedBy == request.userInfo.username)
+{{- end -}}
+
 {{- /* Whether an exception says something else than before, its approval aside. */ -}}
 {{- define "soc2-operator.exceptionChanged" -}}
 (oldObject == null || !(dyn(object.spec).all(k, k == 'approvedBy' || (k in dyn(oldObject.spec) && dyn(object.spec)[k] == dyn(oldObject.spec)[k])) && dyn(oldObject.spec).all(k, k == 'approvedBy' || k in dyn(object.spec))))
