@@ -26,6 +26,7 @@ EXAMPLES = {
     "ServiceAccount": "soc2-operator",
     "StateBucket": "acme-soc2",
     "StatePrefix": "state",
+    "TrailBucket": "acme-trail",
     "HomeRegion": "eu-west-1",
     "Queue.Arn": "arn:aws:sqs:eu-west-1:222222222222:soc2",
 }
@@ -85,6 +86,7 @@ def inline(resource, name):
         ("security-hub-administrator", "ReadRole", "read-queue"),
         ("organization-events", "EventsRole", "read-queue"),
         ("member-read", "ReadRole", "read-member"),
+        ("log-archive", "TrailRole", "read-trail"),
     ],
 )
 def test_a_role_has_the_policy_and_trusts_the_pod_only(template, resource, name):
