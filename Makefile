@@ -26,8 +26,9 @@ test: ## Everything that must hold before a commit, with the time of each stage
 lint: ## Only the first stage of test: rustfmt, clippy, cargo-deny
 	tests/tools/run-stages.sh lint
 
-crds: ## Write crds/generated from the types in crds/src
+crds: ## Write crds/generated and the chart of kinds from the types in crds/src, and the README of the chart
 	cargo run --quiet -p soc2-crds --bin crdgen
+	tests/tools/chart-readme.py
 
 ##@ Know more
 soak: ## The end-to-end tests in their long versions, and ten minutes of fuzzing for each target

@@ -31,7 +31,7 @@ pub use control_catalog::*;
 pub use guardrail_approval::*;
 pub use guardrail_release::*;
 pub use guardrail_set::*;
-pub use manifest::{crds, manifest};
+pub use manifest::{chart_template, crds, manifest};
 pub use restraints::*;
 pub use rollout::*;
 pub use scp_baseline::*;

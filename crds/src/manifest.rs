@@ -1,7 +1,8 @@
 //! The CRD manifests of all kinds.
 
-use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{CustomResourceDefinition, JSON};
 use kube::CustomResourceExt;
+use serde_json::json;
 use serde_yaml::Value;
 
 use crate::{
@@ -15,7 +16,7 @@ const HEADER: &str = "# Generated from crds/src by `make crds`; do not edit.\n";
 /// The CRD of each kind, in alphabetical order.
 #[must_use]
 pub fn crds() -> Vec<CustomResourceDefinition> {
-    vec![
+    let mut crds = vec![
         AccountPosture::crd(),
         AwsOrganization::crd(),
         ComplianceException::crd(),
@@ -26,7 +27,21 @@ pub fn crds() -> Vec<CustomResourceDefinition> {
         GuardrailRelease::crd(),
         GuardrailSet::crd(),
         ScpBaseline::crd(),
-    ]
+    ];
+    crds.iter_mut().for_each(unread);
+    crds
+}
+
+/// An object that the operator has not read yet has a status that says so. Tools that wait for it (kstatus: Flux, helm, kubectl)
+/// take an object without any status for one that is as it should be.
+fn unread(crd: &mut CustomResourceDefinition) {
+    for version in &mut crd.spec.versions {
+        let schema = version.schema.as_mut().and_then(|schema| schema.open_api_v3_schema.as_mut());
+        let status = schema.and_then(|schema| schema.properties.as_mut()?.get_mut("status"));
+        if let Some(status) = status {
+            status.default = Some(JSON(json!({"observedGeneration": -1})));
+        }
+    }
 }
 
 /// A CRD as the text of its generated file; the same for the same types, always.
@@ -34,6 +49,14 @@ pub fn manifest(crd: &CustomResourceDefinition) -> Result<String, serde_yaml::Er
     let mut crd = serde_yaml::to_value(crd)?;
     whole_numbers(&mut crd);
     Ok(format!("{HEADER}{}", serde_yaml::to_string(&crd)?))
+}
+
+/// A CRD as a template of the chart of our kinds: an uninstall takes neither the kind nor, with it, every object.
+pub fn chart_template(crd: &CustomResourceDefinition) -> Result<String, serde_yaml::Error> {
+    let mut kept = crd.clone();
+    let annotations = kept.metadata.annotations.get_or_insert_default();
+    annotations.insert("helm.sh/resource-policy".to_owned(), "keep".to_owned());
+    manifest(&kept)
 }
 
 /// Writes bounds as people do, `1` and not `1.0`.

@@ -14,6 +14,23 @@ fn generated_manifests_are_up_to_date() {
     assert_eq!(support::files(&support::folder("crds/generated"), "yaml").len(), soc2_crds::crds().len());
 }
 
+#[test]
+fn the_chart_has_the_same_kinds_and_keeps_them() {
+    let folder = support::folder("charts/soc2-operator-crds/templates");
+    for crd in soc2_crds::crds() {
+        let name = &crd.spec.names.plural;
+        let template = std::fs::read_to_string(folder.join(format!("{name}.yaml"))).unwrap_or_default();
+        // Helm would take braces in a description for its own.
+        assert!(!template.contains("{{"), "{name}: the template has braces");
+        let mut object: Value = serde_yaml::from_str(&template).unwrap();
+        let annotations = object["metadata"].as_object_mut().and_then(|metadata| metadata.remove("annotations"));
+        assert_eq!(annotations, Some(serde_json::json!({"helm.sh/resource-policy": "keep"})), "{name}");
+        let plain: Value = serde_yaml::from_str(&soc2_crds::manifest(&crd).unwrap()).unwrap();
+        assert_eq!(object, plain, "{name} is out of date: make crds");
+    }
+    assert_eq!(support::files(&folder, "yaml").len(), soc2_crds::crds().len());
+}
+
 /// Calls `check` for each schema below `schema`, with its path.
 fn walk(schema: &Value, path: &str, check: &mut impl FnMut(&str, &Value)) {
     check(path, schema);
@@ -73,7 +90,11 @@ fn statuses_have_conditions_by_type_and_postures_have_no_status() {
             assert!(schema["properties"].get("summary").is_some());
         } else {
             assert!(version.subresources.as_ref().is_some_and(|sub| sub.status.is_some()));
-            let conditions = &schema["properties"]["status"]["properties"]["conditions"];
+            let status = &schema["properties"]["status"];
+            // Or what waits for an object takes one that was never read for one that is as it should be.
+            assert_eq!(status["default"], serde_json::json!({"observedGeneration": -1}), "{}", crd.spec.names.kind);
+            assert_eq!(status["properties"]["observedGeneration"]["type"], "integer", "{}", crd.spec.names.kind);
+            let conditions = &status["properties"]["conditions"];
             assert_eq!(conditions["x-kubernetes-list-type"], "map");
             assert_eq!(conditions["x-kubernetes-list-map-keys"], serde_json::json!(["type"]));
         }

@@ -31,7 +31,10 @@ stage_tools() {
   "$tools/ensure-venv.sh"
 }
 
-stage_generated() { "$target/debug/crdgen" --check; }
+stage_generated() {
+  "$target/debug/crdgen" --check
+  python3 "$tools/chart-readme.py" --check
+}
 
 stage_unit() {
   "${cargo_test[@]}" --lib --bins
@@ -56,7 +59,7 @@ stage_e2e() {
 stage_smoke() {
   use_venv
   local files=()
-  mapfile -t files < <(find tests -name 'test_*.py' | sort)
+  mapfile -t files < <(find tests deploy -name 'test_*.py' | sort)
   if [ ${#files[@]} -eq 0 ]; then
     echo "no Python tests yet"
     return

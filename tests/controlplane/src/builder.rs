@@ -21,6 +21,7 @@ pub struct Builder {
     controller_manager: bool,
     audit_log: Option<PathBuf>,
     dir: Option<PathBuf>,
+    nodes: usize,
 }
 
 impl Builder {
@@ -29,6 +30,15 @@ impl Builder {
     #[must_use]
     pub fn controller_manager(mut self, run: bool) -> Self {
         self.controller_manager = run;
+        self
+    }
+
+    /// This many nodes that are not there: kube-scheduler puts pods on them, and kwok says that they are ready. Runs
+    /// kube-controller-manager too. None unless asked for.
+    #[must_use]
+    pub fn nodes(mut self, count: usize) -> Self {
+        self.nodes = count;
+        self.controller_manager |= count > 0;
         self
     }
 
@@ -79,6 +89,9 @@ impl Builder {
             write_kubeconfig(plane.layout(), pki::CONTROLLER_MANAGER, &plane.layout().controller_manager_kubeconfig())?;
             plane.start_controller_manager().await?;
         }
+        if self.nodes > 0 {
+            plane.start_nodes(self.nodes).await?;
+        }
         Ok(plane)
     }
 }
@@ -87,7 +100,7 @@ impl Builder {
 fn start_servers(layout: &Layout, watchdog: &Watchdog) -> Result<Servers> {
     let etcd = Server::spawn("etcd", layout.etcd(), &layout.logs(), watchdog)?;
     let apiserver = Server::spawn("kube-apiserver", layout.kube_apiserver()?, &layout.logs(), watchdog)?;
-    Ok(Servers { controller_manager: None, apiserver, etcd })
+    Ok(Servers { nodes: None, controller_manager: None, apiserver, etcd })
 }
 
 fn write_kubeconfig(layout: &Layout, user: &str, path: &Path) -> Result<()> {

@@ -16,13 +16,15 @@
 //! ```
 //!
 //! The programs are built from the Go module in `tools/`, once, into a cache outside the clone; see
-//! [`tools`]. There is no kubelet: pods are admitted and stored, but nothing runs them.
+//! [`tools`]. There is no kubelet: pods are admitted and stored, but nothing runs them. With [`Builder::nodes`] they are
+//! scheduled and said to be ready, as far as a Deployment can tell.
 
 mod apply;
 pub mod audit;
 mod builder;
 mod identity;
 mod kubeconfig;
+mod nodes;
 mod pki;
 mod plane;
 pub mod process;

@@ -10,13 +10,13 @@ use anyhow::{Context, Result, ensure};
 use clap::{Parser, Subcommand};
 use controlplane::{
     ControlPlane,
-    tools::{PrometheusTools, Tools},
+    tools::{self, PrometheusTools, Tools},
 };
 use tokio::signal::unix::{SignalKind, signal};
 
 const MORE: &str = "\
-The programs (etcd, kube-apiserver, kubectl, kube-controller-manager) are built from source the first
-time, which takes about six minutes and needs Go 1.26, and are kept in $SOC2_CACHE, $XDG_CACHE_HOME or
+The programs (etcd, kube-apiserver, kubectl, kube-controller-manager, kube-scheduler) are built from source the
+first time, which takes about seven minutes and needs Go 1.26, and are kept in $SOC2_CACHE, $XDG_CACHE_HOME or
 ~/.cache, under soc2-operator/. With KUBEBUILDER_ASSETS set to a folder that has them, nothing is built.
 
 Example:
@@ -36,7 +36,7 @@ struct Arguments {
 enum Command {
     /// Run in the foreground until Ctrl-C.
     Up(Up),
-    /// Build these programs and those of Prometheus if they are not there, and print their folders.
+    /// Build these programs, those of Prometheus, helm and kwok if they are not there, and print where they are.
     Tools,
 }
 
@@ -65,6 +65,9 @@ async fn main() -> Result<()> {
             println!("{}", find_tools().await?.bin().display());
             let prometheus = tokio::task::spawn_blocking(PrometheusTools::ensure).await??;
             println!("{}", prometheus.bin().display());
+            for find in [tools::helm, tools::kwok] {
+                println!("{}", tokio::task::spawn_blocking(find).await??.display());
+            }
             Ok(())
         }
     }

@@ -5,7 +5,7 @@ use std::{
     fs::{self, File},
     io::Write,
     path::{self, Path, PathBuf},
-    process::{Output, Stdio},
+    process::{Command, Output, Stdio},
     sync::{Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -18,6 +18,7 @@ use tokio::time::{Instant, sleep, timeout};
 
 use crate::{
     Builder,
+    nodes::Nodes,
     process::{Server, Watchdog},
     servers::Layout,
     tools::Tools,
@@ -43,6 +44,7 @@ pub struct ControlPlane {
 /// The processes, in the order in which they are stopped.
 #[derive(Debug)]
 pub(crate) struct Servers {
+    pub(crate) nodes: Option<Nodes>,
     pub(crate) controller_manager: Option<Server>,
     pub(crate) apiserver: Server,
     pub(crate) etcd: Server,
@@ -178,7 +180,8 @@ impl ControlPlane {
         let mut servers = self.servers();
         servers.etcd.check_running()?;
         servers.apiserver.check_running()?;
-        servers.controller_manager.as_mut().map_or(Ok(()), Server::check_running)
+        servers.controller_manager.as_mut().map_or(Ok(()), Server::check_running)?;
+        servers.nodes.as_mut().map_or(Ok(()), Nodes::check_running)
     }
 
     pub(crate) async fn start_controller_manager(&self) -> Result<()> {
@@ -201,8 +204,13 @@ impl ControlPlane {
         self.probe.request_text(request).await.is_ok()
     }
 
+    /// Starts a server; it ends with this control plane.
+    pub(crate) fn spawn(&self, name: &'static str, command: Command) -> Result<Server> {
+        Server::spawn(name, command, &self.logs(), &self.watchdog)
+    }
+
     /// Polls until `ready`; gives up when a server has ended or after [`READY_TIMEOUT`].
-    async fn wait_for(&self, name: &str, ready: impl AsyncFn() -> bool) -> Result<()> {
+    pub(crate) async fn wait_for(&self, name: &str, ready: impl AsyncFn() -> bool) -> Result<()> {
         let deadline = Instant::now() + READY_TIMEOUT;
         loop {
             if timeout(Duration::from_secs(5), ready()).await.unwrap_or(false) {
@@ -219,7 +227,7 @@ impl ControlPlane {
         }
     }
 
-    fn servers(&self) -> MutexGuard<'_, Servers> {
+    pub(crate) fn servers(&self) -> MutexGuard<'_, Servers> {
         self.servers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -109,6 +109,34 @@ impl Layout {
     }
 }
 
+/// The scheduler and the pretended kubelets are the administrator: what they may do is not what tests are about.
+impl Layout {
+    pub(crate) fn scheduler(&self) -> Result<Command> {
+        let mut command = Command::new(self.tools.kube_scheduler()?);
+        command
+            .env("GOGC", COLLECT)
+            .arg(flag("kubeconfig", self.admin_kubeconfig()))
+            .args(["--leader-elect=false", "--secure-port=0"]);
+        Ok(command)
+    }
+
+    pub(crate) fn kwok(&self, program: &Path) -> Result<Command> {
+        let stages = self.dir.join("kwok-stages.yaml");
+        fs::write(&stages, STAGES).with_context(|| format!("write {}", stages.display()))?;
+        let mut command = Command::new(program);
+        command
+            // A person's own ~/.kwok is not this cluster's.
+            .env("HOME", &self.dir)
+            .arg(flag("kubeconfig", self.admin_kubeconfig()))
+            .arg("--manage-all-nodes=true")
+            .arg(flag("config", stages));
+        Ok(command)
+    }
+}
+
+/// How nodes and pods that are not there come to be ready.
+const STAGES: &str = include_str!("../tools/kwok/stages.yaml");
+
 /// How much garbage Go's collector leaves, in percent of what lives. A server of a test lives for a minute, of which its start takes
 /// most of the work, and half of that would be collecting.
 const COLLECT: &str = "400";

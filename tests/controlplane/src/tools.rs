@@ -1,4 +1,4 @@
-//! Finds the Kubernetes and Prometheus programs, and builds them when they are not there.
+//! Finds the Kubernetes and Prometheus programs, helm and kwok, and builds them when they are not there.
 //!
 //! They come from the Go tool modules that are embedded here, and are kept in `<cache>/<module>-<key>/bin`,
 //! where `<key>` is a hash of go.mod, go.sum, the build flags and the platform: a change of any of them is
@@ -15,7 +15,7 @@ use std::{
 
 use anyhow::{Context, Result, bail, ensure};
 
-use module::{KUBERNETES, PROMETHEUS};
+use module::{HELM, KUBERNETES, KWOK, PROMETHEUS};
 
 /// What is known about this machine's folders, read from the environment once.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -109,11 +109,20 @@ impl Tools {
     /// The path of kube-controller-manager. Fails when the folder of `KUBEBUILDER_ASSETS` has none, as
     /// envtest's have.
     pub fn kube_controller_manager(&self) -> Result<PathBuf> {
-        let path = self.bin.join("kube-controller-manager");
+        self.optional("kube-controller-manager")
+    }
+
+    /// The path of kube-scheduler. Fails as [`Self::kube_controller_manager`] does.
+    pub fn kube_scheduler(&self) -> Result<PathBuf> {
+        self.optional("kube-scheduler")
+    }
+
+    fn optional(&self, program: &str) -> Result<PathBuf> {
+        let path = self.bin.join(program);
         if !path.is_file() {
             bail!(
-                "a test asked for kube-controller-manager, and {} has none: add it there, or unset KUBEBUILDER_ASSETS \
-                 to have it built",
+                "a test asked for {program}, and {} has none: add it there, or unset KUBEBUILDER_ASSETS to have it \
+                 built",
                 self.bin.display()
             );
         }
@@ -154,6 +163,18 @@ impl PrometheusTools {
     pub fn promtool(&self) -> PathBuf {
         self.bin.join("promtool")
     }
+}
+
+/// Finds helm, or builds it: about two minutes on two cores the first time, with progress on stderr.
+/// Blocks, and fails, as [`PrometheusTools::ensure`] does. Gives its path.
+pub fn helm() -> Result<PathBuf> {
+    Ok(build::ensure(&HELM, &Settings::from_env().cache)?.join("helm"))
+}
+
+/// Finds kwok, or builds it: about a minute on two cores the first time, with progress on stderr.
+/// Blocks, and fails, as [`PrometheusTools::ensure`] does. Gives its path.
+pub fn kwok() -> Result<PathBuf> {
+    Ok(build::ensure(&KWOK, &Settings::from_env().cache)?.join("kwok"))
 }
 
 #[cfg(test)]

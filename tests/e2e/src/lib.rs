@@ -4,6 +4,7 @@
 //! sleeps for a fixed time.
 
 pub mod binaries;
+pub mod chart;
 pub mod crash;
 pub mod demo;
 pub mod objects;

@@ -38,13 +38,14 @@ pub(super) const KUBERNETES: Module = Module {
         ("etcd", "go.etcd.io/etcd/server/v3"),
         ("kubectl", "k8s.io/kubernetes/cmd/kubectl"),
         ("kube-controller-manager", "k8s.io/kubernetes/cmd/kube-controller-manager"),
+        ("kube-scheduler", "k8s.io/kubernetes/cmd/kube-scheduler"),
     ],
     tags: None,
     release: "k8s.io/kubernetes",
     version_flags: "-X k8s.io/component-base/version.gitVersion=v{version} \
                     -X k8s.io/component-base/version.gitMajor={major} \
                     -X k8s.io/component-base/version.gitMinor={minor}",
-    takes: "about six minutes",
+    takes: "about seven minutes",
     instead: ", or set KUBEBUILDER_ASSETS to a folder with etcd, kube-apiserver and kubectl",
 };
 
@@ -61,6 +62,32 @@ pub(super) const PROMETHEUS: Module = Module {
     release: "github.com/prometheus/prometheus",
     version_flags: "-X github.com/prometheus/common/version.Version={version}",
     takes: "about five minutes",
+    instead: "",
+};
+
+/// helm.
+pub(super) const HELM: Module = Module {
+    name: "helm",
+    go_mod: include_str!("../../tools/helm/go.mod"),
+    go_sum: include_str!("../../tools/helm/go.sum"),
+    programs: &[("helm", "helm.sh/helm/v4/cmd/helm")],
+    tags: None,
+    release: "helm.sh/helm/v4",
+    version_flags: "-X helm.sh/helm/v4/internal/version.version=v{version}",
+    takes: "about two minutes",
+    instead: "",
+};
+
+/// kwok.
+pub(super) const KWOK: Module = Module {
+    name: "kwok",
+    go_mod: include_str!("../../tools/kwok/go.mod"),
+    go_sum: include_str!("../../tools/kwok/go.sum"),
+    programs: &[("kwok", "sigs.k8s.io/kwok/cmd/kwok")],
+    tags: None,
+    release: "sigs.k8s.io/kwok",
+    version_flags: "-X sigs.k8s.io/kwok/pkg/consts.Version={version}",
+    takes: "about a minute",
     instead: "",
 };
 
@@ -116,23 +143,30 @@ mod tests {
         let version = KUBERNETES.version().unwrap();
         assert!(version.starts_with("v1."), "{version}");
         assert!(KUBERNETES.ldflags().unwrap().contains(&format!("gitVersion={version} ")));
+        for (module, end) in [(HELM, "version.version=v"), (KWOK, "consts.Version=")] {
+            let version = module.version().unwrap();
+            assert!(module.ldflags().unwrap().ends_with(&format!("{end}{}", &version[1..])), "{version}");
+        }
         let version = PROMETHEUS.version().unwrap();
         assert!(PROMETHEUS.ldflags().unwrap().ends_with(&format!("version.Version={}", &version[1..])), "{version}");
     }
 
     #[test]
     fn every_program_is_a_tool_of_its_module() {
-        for module in [KUBERNETES, PROMETHEUS] {
+        for module in [KUBERNETES, PROMETHEUS, HELM, KWOK] {
             for (_, package) in module.programs {
-                assert!(module.go_mod.contains(&format!("\t{package}\n")), "{package}");
+                // In a block of them, or the only one.
+                let listed =
+                    ["\t", "tool "].iter().any(|before| module.go_mod.contains(&format!("{before}{package}\n")));
+                assert!(listed, "{package}");
             }
         }
     }
 
     #[test]
     fn the_key_is_twelve_hex_digits_and_differs_between_modules() {
-        let keys = [KUBERNETES, PROMETHEUS].map(|module| module.key().unwrap());
-        assert_ne!(keys[0], keys[1]);
+        let keys = [KUBERNETES, PROMETHEUS, HELM, KWOK].map(|module| module.key().unwrap());
+        assert_eq!(keys.iter().collect::<std::collections::BTreeSet<_>>().len(), keys.len(), "{keys:?}");
         assert!(keys.iter().all(|key| key.len() == 12 && key.chars().all(|c| c.is_ascii_hexdigit())), "{keys:?}");
     }
 }

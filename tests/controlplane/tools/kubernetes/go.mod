@@ -1,5 +1,5 @@
-// The control plane that tests run against, as Go tools: kube-apiserver, etcd, kubectl and
-// kube-controller-manager of one Kubernetes release. `controlplane tools` builds them.
+// The control plane that tests run against, as Go tools: kube-apiserver, etcd, kubectl,
+// kube-controller-manager and kube-scheduler of one Kubernetes release. `controlplane tools` builds them.
 //
 // To change the release: set the version of k8s.io/kubernetes and of every `replace` below, take
 // etcd's version from the new k8s.io/kubernetes/go.mod, and run `go mod tidy`.
@@ -11,6 +11,7 @@ tool (
 	go.etcd.io/etcd/server/v3
 	k8s.io/kubernetes/cmd/kube-apiserver
 	k8s.io/kubernetes/cmd/kube-controller-manager
+	k8s.io/kubernetes/cmd/kube-scheduler
 	k8s.io/kubernetes/cmd/kubectl
 )
 
