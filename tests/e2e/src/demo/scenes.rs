@@ -135,14 +135,16 @@ fn content(policy: &Value) -> String {
 /// How to go on.
 pub fn what_next(cluster: &Cluster, sandbox: &Sandbox, operator: &Operator) {
     let kubectl = cluster.kubectl_path().display();
+    let soc2ctl = crate::binaries::find("soc2ctl", "SOC2CTL").unwrap_or_else(|_| "soc2ctl".into());
     println!(
         "
 Everything keeps running until Ctrl-C. In another terminal:
 
   export KUBECONFIG={kubeconfig} METRICS={metrics} CONTROL={control}
-  alias kubectl={kubectl}
+  alias kubectl={kubectl} soc2ctl={soc2ctl}
 
-  # docs/walk.md: break a control, waive it for two minutes, see it red again. Or look around:
+  # docs/walk.md: break a control, waive it for two minutes, see it red again.
+  # docs/guardrail-walk.md: a guardrail planned, approved, in two waves, held, refused, rolled back. Or look around:
   kubectl get cprof -w
   kubectl describe awsorg acme
   kubectl explain cprof.spec.targets
@@ -164,6 +166,7 @@ Everything keeps running until Ctrl-C. In another terminal:
 ",
         kubeconfig = cluster.kubeconfig().display(),
         metrics = operator.url(),
+        soc2ctl = soc2ctl.display(),
         aws = sandbox.aws,
         control = sandbox.control,
     );
