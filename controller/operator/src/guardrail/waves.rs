@@ -23,14 +23,12 @@ const MOST_SEEN: usize = 200;
 /// Recorded calls are read this often at most and at least.
 const EVERY: (Duration, Duration) = (Duration::from_secs(5), Duration::from_mins(5));
 
-/// The set as the API server has it: with waves, what was written to its status a moment ago decides what comes next.
+/// The set as the API server has it: what was written to its status a moment ago decides what comes next and goes on being
+/// counted, and a watch may be late.
 ///
 /// # Errors
 /// Of the API server.
 pub async fn fresh(context: &Context, set: Arc<GuardrailSet>) -> Result<Arc<GuardrailSet>, Error> {
-    if set.spec.rollout.is_none() {
-        return Ok(set);
-    }
     let api: Api<GuardrailSet> = Api::all(context.client.clone());
     Ok(api.get_opt(&set.name_any()).await?.map_or(set, Arc::new))
 }
