@@ -197,6 +197,11 @@ pub struct BaselineRef {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "crate::scp_baseline::parameter_values")]
     pub parameters: Option<BTreeMap<String, AnyValue>>,
+    /// Id of a policy of somebody else, such as one that Terraform made or that a deleted set left behind: it is taken over as the
+    /// guardrail's own, tagged as ours and made to say what the guardrail says, by a plan like any other.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "schema::policy_id")]
+    pub adopt: Option<String>,
 }
 
 /// What is done with a set.
@@ -274,6 +279,9 @@ pub struct GuardrailSetStatus {
 pub struct PlanStatus {
     /// Hash of contents, target rules and removals that weaken, 64 hex digits: what a `GuardrailApproval` names.
     pub hash: String,
+    /// Policies of others to take over.
+    #[serde(default, skip_serializing_if = "crate::common::is_zero")]
+    pub adopt: u32,
     /// Policies to create.
     pub create: u32,
     /// Policies to put back or change.
@@ -326,6 +334,17 @@ pub struct BaselineStatus {
     pub targets: u32,
     /// Targets that have it.
     pub attached: u32,
+    /// Targets that need no policy of ours, because policies of others deny the same there.
+    #[serde(default, skip_serializing_if = "crate::common::is_zero")]
+    pub satisfied: u32,
+    /// Ids of these policies.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 20))]
+    pub satisfied_by: Vec<String>,
+    /// Other sets that want it with other parameters or exemptions on some of the accounts. Both hold there, so that the stricter does.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 20))]
+    pub stricter: Vec<String>,
     /// Differences found since the set was created that were put back.
     #[serde(default)]
     pub drift_reverted: u64,

@@ -119,6 +119,10 @@ pub enum PolicyType {
     validation = (
         "!has(self.minimum) || !has(self.maximum) || self.minimum <= self.maximum",
         "minimum must not be greater than maximum"
+    ),
+    validation = (
+        "!has(self.stricter) || self.stricter in (self.type == 'Integer' ? ['Min', 'Max'] : self.type == 'Boolean' ? ['WhenTrue', 'WhenFalse'] : ['Intersection', 'Union'])",
+        "stricter must be Min or Max for the type Integer, WhenTrue or WhenFalse for Boolean, and Intersection or Union for lists"
     )
 )]
 pub struct BaselineParameter {
@@ -143,6 +147,27 @@ pub struct BaselineParameter {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 0, max = 1_000_000_000))]
     pub maximum: Option<i64>,
+    /// Which of two values denies more. Then two guardrail sets may give different ones for the same accounts, and the stricter
+    /// holds there. Omitted: they contradict each other, and the later one is refused.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stricter: Option<Stricter>,
+}
+
+/// Which of two values of a parameter denies more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum Stricter {
+    /// Of lists: only what both have is let through, such as allowed Regions.
+    Intersection,
+    /// Of lists: what either has is protected.
+    Union,
+    /// The lower number.
+    Min,
+    /// The higher number.
+    Max,
+    /// `true`. Not called `True`, which YAML takes for a Boolean.
+    WhenTrue,
+    /// `false`.
+    WhenFalse,
 }
 
 /// What the values of a parameter are.

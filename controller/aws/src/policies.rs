@@ -14,7 +14,7 @@ use crate::directory::{absent, client};
 use crate::error::{AwsError, ErrorClass};
 use crate::identity::Identity;
 use crate::session::account_of;
-use crate::traits::{NewPolicy, PolicyWriter, Role, WriteGuard};
+use crate::traits::{NewPolicy, PolicyWriter, Role, Tags, WriteGuard};
 
 /// `PolicyWriter` on AWS Organizations.
 #[derive(Debug)]
@@ -99,12 +99,15 @@ impl PolicyWriter for OrganizationsWriter {
         }
     }
 
-    async fn tag_policy(&self, id: &str, key: &str, value: &str, guard: &dyn WriteGuard) -> Result<(), AwsError> {
-        let tag = Tag::builder().key(key).value(value).build();
-        let tag =
-            tag.map_err(|error| AwsError::new(ErrorClass::Terminal, "InvalidRequest", format!("tag: {error}")))?;
+    async fn tag_policy(&self, id: &str, tags: &Tags, guard: &dyn WriteGuard) -> Result<(), AwsError> {
+        let tag = |(key, value): (&String, &String)| Tag::builder().key(key).value(value).build();
+        let tags: Vec<Tag> = tags
+            .iter()
+            .map(tag)
+            .collect::<Result<_, _>>()
+            .map_err(|error| AwsError::new(ErrorClass::Terminal, "InvalidRequest", format!("tag: {error}")))?;
         let _turn = self.turn().await;
-        let send = || self.client.tag_resource().resource_id(id).tags(tag.clone()).send();
+        let send = || self.client.tag_resource().resource_id(id).set_tags(Some(tags.clone())).send();
         self.caller.write("TagResource", guard, send).await.map(drop)
     }
 

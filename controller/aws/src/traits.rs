@@ -81,6 +81,9 @@ pub struct PolicySummary {
     pub aws_managed: bool,
 }
 
+/// Tags of a resource.
+pub type Tags = std::collections::BTreeMap<String, String>;
+
 /// Writes policies. One at a time: AWS refuses two at once, and so do we, per organization.
 #[async_trait]
 pub trait PolicyWriter: Send + Sync {
@@ -94,8 +97,8 @@ pub trait PolicyWriter: Send + Sync {
     async fn detach_policy(&self, id: &str, target: &str, guard: &dyn WriteGuard) -> Result<(), AwsError>;
     /// `DeletePolicy`; `PolicyNotFoundException` counts as done.
     async fn delete_policy(&self, id: &str, guard: &dyn WriteGuard) -> Result<(), AwsError>;
-    /// `TagResource` with one tag.
-    async fn tag_policy(&self, id: &str, key: &str, value: &str, guard: &dyn WriteGuard) -> Result<(), AwsError>;
+    /// `TagResource`, all tags at once; others stay.
+    async fn tag_policy(&self, id: &str, tags: &Tags, guard: &dyn WriteGuard) -> Result<(), AwsError>;
     /// Whether the role can be assumed: `GetCallerIdentity` with it. Gives the account.
     async fn identity(&self) -> Result<AccountId, AwsError>;
 }

@@ -6,10 +6,10 @@ use std::sync::Arc;
 use anyhow::{Context, Result, bail, ensure};
 use jiff::Timestamp;
 use kube::ResourceExt;
-use soc2_catalog::{Catalog, standards};
+use soc2_catalog::{Catalog, Guardrail, standards};
 use soc2_crds::{AccountPosture, AwsOrganization, ComplianceProfile, ComplianceProfileStatus, TargetEntry};
 use soc2_guardrails::library::accepted;
-use soc2_guardrails::protection;
+use soc2_guardrails::{declared, protection};
 use soc2_posture::assess::Owners;
 use soc2_posture::interest::Interests;
 use soc2_posture::objects::conditions::{Fact, merge, time};
@@ -158,6 +158,9 @@ pub fn run(scope: &Scope<'_>, snapshot: &Snapshot, catalog: &Arc<Catalog>, now: 
     let mut all = Vec::new();
     let (exceptions, attestations) = (owners::exceptions(scope.manifests), owners::attestations(scope.manifests));
     let catalogs = owners::catalogs(scope.manifests, catalog);
+    let baselines = scope.manifests.baselines.iter().map(|found| (found.object.name_any(), &found.object.spec));
+    let baselines: Vec<_> = baselines.collect();
+    let (library, _) = declared::library(catalog, baselines.iter().map(|(name, spec)| (name.as_str(), *spec)));
     for found in &scope.profiles {
         let profile = &found.object;
         if profile.spec.suspend {
@@ -173,7 +176,7 @@ pub fn run(scope: &Scope<'_>, snapshot: &Snapshot, catalog: &Arc<Catalog>, now: 
         let catalog = owners::catalog_of(profile, scope.manifests, catalog);
         let catalog =
             &catalog.with_context(|| format!("{}: ComplianceProfile {}", found.origin, profile.name_any()))?;
-        let protection = protections(profile, catalog, scope, snapshot);
+        let protection = protections(profile, &library, scope, snapshot);
         let desired = Desired {
             profile: &profile.spec,
             catalog,
@@ -204,7 +207,7 @@ fn asks_for_units(profile: &ComplianceProfile) -> bool {
 
 fn protections(
     profile: &ComplianceProfile,
-    catalog: &Catalog,
+    library: &[Guardrail],
     scope: &Scope<'_>,
     snapshot: &Snapshot,
 ) -> BTreeMap<String, ProtectionByAccount> {
@@ -215,7 +218,7 @@ fn protections(
         let sets = scope.manifests.sets.iter().map(|found| &found.object.spec);
         sets.filter(|set| set.organization_ref.name == named)
     };
-    let required = profile.spec.guardrails.required.iter().filter_map(|name| catalog.guardrail(name));
+    let required = library.iter().filter(|guardrail| profile.spec.guardrails.required.contains(&guardrail.name));
     required
         .map(|guardrail| {
             let (exempt, settings) = accepted(&guardrail.name, &scope.organization.spec, inventory, sets());

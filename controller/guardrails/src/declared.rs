@@ -31,6 +31,9 @@ pub fn set_input(
     let parameters = spec.baselines.iter().filter_map(|one| Some((one.name.clone(), one.parameters.clone()?)));
     let named: Vec<String> = spec.baselines.iter().map(|baseline| baseline.name.clone()).collect();
     let had = set.status.iter().flat_map(|status| &status.baselines).map(|baseline| baseline.name.clone());
+    let adopt = spec.baselines.iter().filter_map(|one| Some((one.name.clone(), one.adopt.clone()?)));
+    let status = set.status.iter().flat_map(|status| &status.baselines);
+    let homes = status.filter_map(|one| Some((one.name.clone(), one.policy_id.clone()?)));
     SetInput {
         name: set.metadata.name.clone().unwrap_or_default(),
         mode: match spec.mode {
@@ -41,6 +44,7 @@ pub fn set_input(
         },
         rules: waves::rules(spec),
         previous: had.chain(named.iter().filter(|_| removing).cloned()).collect(),
+        applied: set.status.as_ref().and_then(|status| Some(status.applied.as_ref()?.hash.clone())),
         in_place: set.status.as_ref().is_some_and(|status| status.applied.is_some()),
         removing,
         suspended: spec.suspend && !removing,
@@ -48,6 +52,8 @@ pub fn set_input(
         max_direct: spec.max_direct_attachments,
         baselines: if removing { Vec::new() } else { named },
         parameters: parameters.collect(),
+        adopt: adopt.collect(),
+        homes: homes.collect(),
         exempt_principals: spec.exempt_principals.clone().unwrap_or_default(),
         waves: if removing { None } else { waves::waves(set, organization) },
         // What a set wants no longer matters when it goes.

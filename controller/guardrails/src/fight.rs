@@ -41,7 +41,7 @@ pub fn key(step: &Step, found: Option<&Policy>) -> Option<String> {
             Some(format!("{baseline} edited {}", &digits[..8]))
         }
         Step::Attach { baseline, target, .. } => Some(format!("{baseline} detached from {}", target.id)),
-        Step::Detach { .. } | Step::Delete { .. } => None,
+        Step::Adopt { .. } | Step::Detach { .. } | Step::Delete { .. } => None,
     }
 }
 

@@ -58,7 +58,7 @@ pub fn places(step: &Step, inventory: &PolicyInventory, org: &Organization) -> V
         Step::Attach { policy: PolicyRef::ById(id), target, .. } => (Some(id), vec![&target.id.0]),
         Step::Attach { target, .. } => (None, vec![&target.id.0]),
         Step::Detach { id, target, .. } => (Some(id), vec![&target.0]),
-        Step::Delete { id, .. } => (Some(id), Vec::new()),
+        Step::Adopt { id, .. } | Step::Delete { id, .. } => (Some(id), Vec::new()),
     };
     let mut seen = BTreeSet::new();
     let above =
@@ -71,9 +71,10 @@ pub fn places(step: &Step, inventory: &PolicyInventory, org: &Organization) -> V
 #[must_use]
 pub fn subject(step: &Step) -> String {
     match step {
-        Step::Create { baseline, .. } | Step::Update { baseline, .. } | Step::Delete { baseline, .. } => {
-            baseline.clone()
-        }
+        Step::Adopt { baseline, .. }
+        | Step::Create { baseline, .. }
+        | Step::Update { baseline, .. }
+        | Step::Delete { baseline, .. } => baseline.clone(),
         Step::Attach { baseline, target, .. } => on(baseline, &target.id.0),
         Step::Detach { baseline, target, .. } => on(baseline, &target.0),
     }
@@ -87,7 +88,12 @@ pub fn subject_of(drift: &Drift) -> Option<String> {
             Some(baseline.clone())
         }
         Drift::Detached { baseline, target, .. } => Some(on(baseline, &target.id.0)),
-        Drift::ScpDisabled { .. } | Drift::Elsewhere { .. } | Drift::Duplicate { .. } => None,
+        Drift::Foreign { baseline, .. } => Some(baseline.clone()),
+        Drift::ScpDisabled { .. }
+        | Drift::OtherCluster { .. }
+        | Drift::Left { .. }
+        | Drift::Elsewhere { .. }
+        | Drift::Duplicate { .. } => None,
     }
 }
 

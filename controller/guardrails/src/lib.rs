@@ -61,7 +61,7 @@ pub use library::{Exemptions, Parameters};
 pub use pack::{PackInput, Packing, minify, pack};
 pub use plan::{
     Access, BaselinePlan, CLUSTER_TAG, Call, Counts, Drift, Good, Guarded, Limits, Mode, OWNER_TAG, Owner, Plan,
-    PlanInput, PolicyBody, PolicyRef, RETAINED_TAG, Refusal, RolloutPlan, STAGED_TAG, SetInput, SetPlan, Step,
+    PlanInput, PolicyBody, PolicyRef, RETAINED_TAG, Refusal, RolloutPlan, STAGED_TAG, SetInput, SetPlan, Shared, Step,
     WavePlan, Waves, plan, staged,
 };
 pub use protection::protection;

@@ -21,12 +21,16 @@ mod compile;
 mod examples;
 mod parameters;
 mod principals;
+mod stricter;
 
 pub use baseline::read_baseline;
 pub use compile::{CompileError, CompiledBaseline, compile};
 pub use examples::{Call, Proof, proof, wrong_example};
 pub use parameters::{ParameterError, Parameters, meant};
-pub use principals::{BadPattern, Exemptions, accepted, check_pattern, exempt_by_organization, landing_zone};
+pub use principals::{
+    BadPattern, Exemptions, accepted, check_pattern, exempt_by_organization, landing_zone, landing_zone_of,
+};
+pub(crate) use stricter::differences;
 
 /// The guardrail that every plan with exemptions contains.
 pub const PROTECT_EXEMPT: &str = "protect-exempt-principals";

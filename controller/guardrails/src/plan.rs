@@ -3,41 +3,59 @@
 //! Each set is drafted (what it wants, whatever is there: documents and targets), compared with the policies that are
 //! there, and accepted or refused as a whole, one after the other, as they share the slots of their targets.
 //!
-//! A baseline has one policy, whichever sets want it. It is found by its tags, never by its name alone: what does not
-//! carry both of our tags is foreign, and no step is ever about it. Steps add: a policy, its content and name put back, an
-//! attachment. What is too much is taken away by removals, which come after everything else and are held back more strictly.
+//! What sets say of a baseline alike has one policy, whichever sets want it; a variant of it has one of its own; and where slots are
+//! short several baselines of a set are in one. Policies are found by their tags, never by their names alone: what does not
+//! carry both of our tags is foreign, and no step is ever about it, unless a set adopts it. Steps add: a policy, its content and name
+//! put back, an attachment. What is too much is taken away by removals, which come after everything else and are held back more strictly.
 
+mod adopt;
+mod after;
+mod assign;
 mod compile;
+mod conflict;
 mod diff;
 mod draft;
 mod drift;
 mod guards;
+mod holding;
 mod input;
+mod key;
 mod ownership;
+mod packs;
 mod refusal;
 mod removal;
 mod rollout;
+mod satisfied;
+mod set_plan;
 mod slots;
 mod step;
 mod strength;
+mod wanted;
+mod work;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+pub use after::after;
+pub use conflict::Shared;
 pub use drift::Drift;
 pub(crate) use guards::loses_allow;
 pub use guards::{Access, Call, Guarded};
 pub use input::{
     BASELINE_TAG, CLUSTER_TAG, Limits, Mode, OWNER_TAG, Owner, PlanInput, RETAINED_TAG, STAGED_TAG, SetInput,
 };
+pub use key::baseline_of;
 pub use refusal::{Refusal, reason};
 pub use rollout::{Good, RolloutPlan, WavePlan, Waves, staged};
 pub use step::{PolicyBody, PolicyRef, Step};
 
-use self::diff::diff;
+use self::assign::Assignment;
 use self::draft::Draft;
 use self::ownership::Ownership;
-use self::rollout::Pending;
+use self::satisfied::Foreign;
+use self::set_plan::{own, set_plan};
 use self::slots::Slots;
+use self::wanted::Wanted;
+use self::work::{Scene, Work};
 use crate::cover::{self, Target, TargetId, affected};
 use soc2_posture::ids::AccountId;
 
@@ -51,8 +69,10 @@ pub struct Plan {
     pub sets: Vec<SetPlan>,
     /// Ids of the policies that are ours.
     pub owned: Vec<String>,
-    /// Which policy of ours carries which baseline.
+    /// Ids of our policies by what each is for: a baseline; with `/` and eight digits behind it a variant of it; or a pack.
     pub carriers: BTreeMap<String, String>,
+    /// Ids of policies of a cluster that is taken over. They are tagged as ours before anything else is written.
+    pub retag: Vec<String>,
     /// Id of another cluster that has policies under our owner id. Then every set is refused.
     pub foreign_cluster: Option<String>,
     /// Policies attached now to each target that a set wants, whosever they are.
@@ -91,11 +111,19 @@ pub struct SetPlan {
     pub changed_accounts: u32,
     /// It is being deleted, and takes its policies away.
     pub removing: bool,
+    /// Baselines that other sets want with other parameters or exemptions on some of its accounts.
+    pub shared: Vec<Shared>,
+    /// Ids of policies that are for this set alone.
+    pub own: Vec<String>,
+    /// Policies of ours that it is to have.
+    pub policies: u32,
 }
 
 /// How many writes of each kind a plan has.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counts {
+    /// Policies of others to take over.
+    pub adopt: u32,
     /// Policies to create.
     pub create: u32,
     /// Policies to put back or change.
@@ -113,12 +141,36 @@ pub struct Counts {
 pub struct BaselinePlan {
     /// Name of the baseline.
     pub name: String,
+    /// What its policy is for, as steps say it; `None` where policies of others do.
+    pub key: Option<String>,
+    /// Name of its policy.
+    pub policy: Option<String>,
     /// The policy of ours that carries it.
     pub policy_id: Option<String>,
+    /// Baselines of the set that are in the same policy.
+    pub packed_with: Vec<String>,
     /// Where it has to be attached.
     pub targets: Vec<Target>,
     /// At how many of them it is.
     pub attached: u32,
+    /// Where policies of others deny the same already: their ids, by id of the target.
+    pub satisfied: BTreeMap<TargetId, Vec<String>>,
+}
+
+impl BaselinePlan {
+    /// Ids of policies of others that deny the same at some of its targets.
+    #[must_use]
+    pub fn satisfied_by(&self) -> BTreeSet<&str> {
+        self.satisfied.values().flatten().map(String::as_str).collect()
+    }
+}
+
+impl Plan {
+    /// Whether a policy of ours carries a baseline alone.
+    #[must_use]
+    pub fn carries(&self, baseline: &str) -> bool {
+        self.carriers.keys().any(|key| key::baseline_of(key) == baseline && key::set_of_pack(key).is_none())
+    }
 }
 
 impl SetPlan {
@@ -128,6 +180,7 @@ impl SetPlan {
         let mut counts = Counts::default();
         for step in self.all() {
             match step {
+                Step::Adopt { .. } => counts.adopt += 1,
                 Step::Create { .. } => counts.create += 1,
                 Step::Update { .. } => counts.update += 1,
                 Step::Attach { .. } => counts.attach += 1,
@@ -159,29 +212,32 @@ pub fn plan(input: &PlanInput<'_>) -> Plan {
     let mut drafts: Vec<Draft<'_>> = input.sets.iter().map(|set| Draft::new(set, input)).collect();
     // What is in place comes before what is not: a newcomer does not displace it.
     drafts.sort_by_key(|draft| (draft.set.mode != Mode::Enforce, !draft.set.in_place, draft.set.name.as_str()));
+    let adopted = adopt::adopted(&mut drafts, input);
+    let ownership = Ownership::new(input, &adopted);
+    let foreign = Foreign::new(input, &ownership);
+    draft::satisfy(&mut drafts, &foreign, &ownership);
     draft::complete(&mut drafts, input);
-    let library: Vec<&str> = input.library.iter().map(|guardrail| guardrail.name.as_str()).collect();
-    let ownership = Ownership::new(input.inventory, input.owner, &library);
-    let pending = rollout::pending(input, &mut drafts);
-    let mut wanted = draft::wanted(&drafts);
-    for (draft, waves) in drafts.iter().filter_map(|draft| Some((draft, pending.get(&draft.set.name)?))) {
-        waves.want(draft, &mut wanted);
-    }
+    draft::satisfy(&mut drafts, &foreign, &ownership);
+    conflict::compare(&mut drafts, input.org);
+    let pending = rollout::pending(input, &ownership, &mut drafts);
     let for_all = refused_for_all(input, &ownership);
-    let mut removals = removal::removals(input, &ownership, &drafts, &wanted);
+    let assignment = Assignment::new(&drafts, input.org, &ownership, |draft, name| {
+        draft.baselines.get(name).is_some_and(|compiled| packs::with(&ownership, draft.set, compiled).is_empty())
+    });
+    let scene = Scene { input, ownership: &ownership, assignment: &assignment, pending: &pending };
     let mut slots = Slots::new(input);
+    let work = |draft| Work::new(scene, draft, for_all.as_ref(), &mut slots);
+    let works: Vec<Work<'_>> = drafts.into_iter().map(work).collect();
+    let wanted = Wanted::new(&works, &pending);
+    let mut removals = removal::removals(input, &ownership, &works, &wanted);
+    let own = own(&works);
     let mut steps = BTreeSet::new();
     let mut plan = Plan::default();
-    for mut draft in drafts.into_iter().filter(|draft| !draft.set.suspended) {
-        if for_all.is_some() {
-            draft.refused.clone_from(&for_all);
-        }
-        let removals = removals.remove(&draft.set.name).unwrap_or_default();
-        let waves = pending.get(&draft.set.name);
-        let set = set_plan(input, &ownership, (&wanted, waves), &slots, draft, removals);
+    for work in works.into_iter().filter(|work| !work.draft.set.suspended) {
+        let removals = removals.remove(&work.draft.set.name).unwrap_or_default();
+        let mut set = set_plan(scene, &wanted, work, removals);
+        set.own = own.get(&set.name).cloned().unwrap_or_default();
         if set.mode == Mode::Enforce {
-            slots.accept(&set.steps);
-            set.rollout.iter().flat_map(|rollout| &rollout.waves).for_each(|wave| slots.accept(&wave.steps));
             steps.extend(set.steps.iter().cloned());
         }
         let targets = set.baselines.iter().flat_map(|baseline| &baseline.targets);
@@ -190,9 +246,9 @@ pub fn plan(input: &PlanInput<'_>) -> Plan {
     }
     plan.sets.sort_by(|left, right| left.name.cmp(&right.name));
     plan.steps = steps.into_iter().collect();
-    plan.carriers =
-        ownership.carriers().map(|(baseline, carrier)| (baseline.to_owned(), carrier.id.to_owned())).collect();
+    plan.carriers = ownership.carriers().map(|(key, carrier)| (key.to_owned(), carrier.id.to_owned())).collect();
     plan.owned = ownership.owned;
+    plan.retag = if for_all.is_none() { ownership.retag } else { Vec::new() };
     plan.foreign_cluster = ownership.foreign_cluster;
     plan
 }
@@ -206,8 +262,9 @@ fn refused_for_all(input: &PlanInput<'_>, ownership: &Ownership<'_>) -> Option<R
     }
     if let Some(cluster) = &ownership.foreign_cluster {
         let message = format!(
-            "there are policies with the owner id {:?} of cluster {cluster}, and this is cluster {}: choose another \
-             ownerId, or remove that cluster's policies",
+            "there are policies with the owner id {:?} of cluster {cluster}, and this is cluster {}: take them over with the annotation \
+             soc2-operator.dev/take-over: {cluster} on the AwsOrganization once that cluster is gone, choose another ownerId, or \
+             remove that cluster's policies",
             owner.owner_id, owner.cluster_id
         );
         return Some(Refusal::new(reason::OWNED_BY_OTHER_CLUSTER, message));
@@ -222,80 +279,6 @@ fn refused_for_all(input: &PlanInput<'_>, ownership: &Ownership<'_>) -> Option<R
     })
 }
 
-/// Compares what a set wants with what is there, and refuses it where it cannot be had.
-fn set_plan(
-    input: &PlanInput<'_>,
-    ownership: &Ownership<'_>,
-    (wanted, pending): (&BTreeMap<&str, BTreeSet<TargetId>>, Option<&Pending>),
-    slots: &Slots<'_>,
-    mut draft: Draft<'_>,
-    mut removals: Vec<Step>,
-) -> SetPlan {
-    let (mut found, mut steps, mut baselines) = (Vec::new(), Vec::new(), Vec::new());
-    if !input.org.scp_enabled {
-        found.push(Drift::ScpDisabled { root: input.org.root.clone() });
-    }
-    let empty = BTreeSet::new();
-    let mut taken = None;
-    for (name, compiled) in &draft.baselines {
-        let diff = diff(input, ownership, compiled, &draft.targets, wanted.get(name).unwrap_or(&empty));
-        baselines.push(diff.baseline);
-        found.extend(diff.drift);
-        steps.extend(diff.steps);
-        taken = taken.or(diff.refused);
-    }
-    let accounts = affected(input.org, &draft.targets);
-    let locks_out = || {
-        let baselines = draft.baselines.values();
-        // A change of a policy reaches wherever it is attached, whoever attached it.
-        let reached: BTreeSet<AccountId> = accounts.union(&changed(input, steps.iter())).copied().collect();
-        let mut refusals = baselines.filter_map(|compiled| guards::refusal(input.guarded, compiled, &reached));
-        let loses_allow = |steps: &[Step]| guards::loses_allow(input.inventory, steps);
-        refusals.next().or_else(|| loses_allow(&steps)).or_else(|| loses_allow(&removals))
-    };
-    let pending = pending.filter(|_| !steps.is_empty());
-    let mut rollout = pending.map(|pending| pending.plan(input, ownership, &draft));
-    let unfit = || pending?.refusal(input, slots, rollout.as_ref()?);
-    if let Some(refusal) = taken.or_else(|| slots.refusal(&steps)).or_else(unfit).or_else(locks_out) {
-        draft.refuse(refusal);
-    }
-    if draft.refused.is_some() {
-        steps.clear();
-        removals.clear();
-        rollout = None;
-    }
-    steps.sort();
-    found.extend(abandoned(&draft, &removals));
-    SetPlan {
-        name: draft.set.name.clone(),
-        mode: draft.set.mode,
-        hash: draft.hash(&input.org.id, &removals),
-        wanted: draft.hash(&input.org.id, &[]),
-        in_sync: draft.refused.is_none() && steps.is_empty() && found.iter().all(Drift::is_harmless),
-        affected_accounts: count(accounts.len()),
-        changed_accounts: count(changed(input, steps.iter().chain(&removals)).len()),
-        removing: draft.set.removing,
-        refused: draft.refused,
-        drift: found,
-        steps,
-        removals,
-        baselines,
-        rollout,
-    }
-}
-
-/// What is there of baselines that the set does not name any more.
-fn abandoned(draft: &Draft<'_>, removals: &[Step]) -> Vec<Drift> {
-    let gone = removals.iter().filter_map(|step| match step {
-        Step::Detach { id, baseline, target, weakens } if !draft.baselines.contains_key(baseline.as_str()) => {
-            let (baseline, policy, target) = (baseline.clone(), id.clone(), target.0.clone());
-            Some(Drift::Elsewhere { baseline, policy, target, inherited: !weakens })
-        }
-        _ => None,
-    });
-    gone.collect()
-}
-
 /// Accounts for which these steps change something.
 fn changed<'a>(input: &PlanInput<'_>, steps: impl Iterator<Item = &'a Step>) -> BTreeSet<AccountId> {
     let mut targets = BTreeSet::new();
@@ -307,7 +290,7 @@ fn changed<'a>(input: &PlanInput<'_>, steps: impl Iterator<Item = &'a Step>) -> 
                 let policy = input.inventory.policies.get(id);
                 targets.extend(policy.iter().flat_map(|policy| &policy.targets).map(String::as_str));
             }
-            Step::Create { .. } | Step::Detach { .. } | Step::Delete { .. } => {}
+            Step::Adopt { .. } | Step::Create { .. } | Step::Detach { .. } | Step::Delete { .. } => {}
         }
     }
     cover::below(input.org, &targets)

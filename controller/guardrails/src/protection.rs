@@ -8,6 +8,8 @@
 
 mod forgive;
 
+pub(crate) use forgive::forgiven;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use soc2_catalog::Guardrail;
@@ -104,7 +106,7 @@ fn one(guardrail: &str, calls: &[Call], effective: Effective<'_>) -> Protection 
 }
 
 /// One call that is surely let through decides, whatever is not known of the others.
-fn in_force(guardrail: &str, calls: &[Call], levels: &[Level<'_>]) -> Protection {
+pub(crate) fn in_force(guardrail: &str, calls: &[Call], levels: &[Level<'_>]) -> Protection {
     if calls.is_empty() {
         return unknown(format!("{guardrail} has no example of what it denies"));
     }

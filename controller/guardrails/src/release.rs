@@ -11,7 +11,7 @@ use soc2_posture::organization::Organization;
 
 use crate::cover::{Target, TargetId, affected};
 use crate::inventory::{Policy, PolicyInventory};
-use crate::plan::{BASELINE_TAG, Owner, Step, loses_allow};
+use crate::plan::{BASELINE_TAG, Owner, Step, baseline_of, loses_allow};
 use crate::tree::{Tree, path};
 
 /// Every guardrail.
@@ -67,10 +67,11 @@ pub fn place(org: &Organization, text: &str) -> Result<Target, String> {
 }
 
 impl Release {
-    /// Whether it is about a baseline.
+    /// Whether it is about a policy of ours, by what that is for: a baseline, whatever its parameters. A policy with several baselines
+    /// goes only with all of them.
     #[must_use]
-    pub fn names(&self, baseline: &str) -> bool {
-        self.baseline == EVERY || self.baseline == baseline
+    pub fn names(&self, key: &str) -> bool {
+        self.baseline == EVERY || self.baseline == baseline_of(key)
     }
 
     /// Whether a baseline must not be attached to a root, unit or account: it is the target, or below it. What is above is others' too.

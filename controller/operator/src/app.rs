@@ -246,7 +246,8 @@ async fn work(
     startup::wait_for_lead(&context.lease, readiness).await;
     let namespaces: Api<Namespace> = Api::all(context.client.clone());
     context.cluster_id = namespaces.get("kube-system").await?.uid().unwrap_or_default();
-    context.working = Working::with_memories(startup::load_postures(&context).await?);
+    let (memories, guardrails) = startup::load_postures(&context).await?;
+    context.working = Working::with_memories(memories, guardrails);
     let context = Arc::new(context);
 
     let writer = tokio::spawn({

@@ -222,13 +222,17 @@ impl Stores {
         self.profiles.state().into_iter().filter(of_organization).collect()
     }
 
-    /// Organizations with a set that names a guardrail.
+    /// Organizations with a set that names a guardrail, or a profile that requires it.
     #[must_use]
     pub fn organizations_with(&self, guardrail: &str) -> BTreeSet<String> {
-        let sets = self.sets.state();
+        let (sets, profiles) = (self.sets.state(), self.profiles.state());
         let sets = sets.iter().filter_map(|guard| guard.0.as_ref().ok());
         let with_it = sets.filter(|set| set.spec.baselines.iter().any(|baseline| baseline.name == guardrail));
-        with_it.map(|set| set.spec.organization_ref.name.clone()).collect()
+        let profiles = profiles.iter().filter_map(|guard| guard.0.as_ref().ok());
+        let requiring =
+            profiles.filter(|profile| profile.spec.guardrails.required.iter().any(|name| name == guardrail));
+        let requiring = requiring.map(|profile| profile.spec.organization_ref.name.clone());
+        with_it.map(|set| set.spec.organization_ref.name.clone()).chain(requiring).collect()
     }
 
     /// Approvals for a guardrail set, in order of name.

@@ -16,6 +16,7 @@ use crate::app::RunError;
 use crate::context::Context;
 use crate::http::Readiness;
 use crate::lease::{Leadership, LeaseHolder};
+use crate::profile::PublishedGuardrails;
 
 /// Waits until the API server serves our kinds.
 pub async fn wait_for_crds(client: &Client, readiness: &Readiness) {
@@ -77,30 +78,37 @@ pub async fn wait_for_lead(lease: &LeaseHolder, readiness: &Readiness) {
 ///
 /// # Errors
 /// Of the API server.
-pub async fn load_postures(context: &Context) -> Result<BTreeMap<String, Memory>, RunError> {
-    let catalogs = catalogs_of_profiles(context).await?;
+pub async fn load_postures(context: &Context) -> Result<(BTreeMap<String, Memory>, PublishedGuardrails), RunError> {
+    let profiles: Api<DeserializeGuard<ComplianceProfile>> = Api::all(context.client.clone());
+    let profiles = profiles.list(&ListParams::default()).await?.items.into_iter().filter_map(|guard| guard.0.ok());
+    let profiles: Vec<ComplianceProfile> = profiles.collect();
+    let mut guardrails = PublishedGuardrails::default();
+    profiles.iter().for_each(|profile| guardrails.stands(profile));
+    let catalogs = catalogs_of(context, profiles).await?;
     let builtin = context.catalogs.builtin();
     let mut found: BTreeMap<String, Memory> = BTreeMap::new();
     let visit = |profile: &str, account: AccountId, content: &AccountPostureSpec| {
         let catalog = catalogs.get(profile).unwrap_or(builtin);
         // Page by page: all of them at once would take more memory than everything else.
         found.entry(profile.to_owned()).or_default().remember(catalog, account, content);
+        guardrails.remember(profile, account, content);
     };
     context.postures.load(visit).await?;
-    Ok(found)
+    Ok((found, guardrails))
 }
 
 /// The catalogue with which each profile was assessed: numbers of controls are a catalogue's own.
-async fn catalogs_of_profiles(context: &Context) -> Result<BTreeMap<String, Arc<Catalog>>, RunError> {
+async fn catalogs_of(
+    context: &Context,
+    profiles: Vec<ComplianceProfile>,
+) -> Result<BTreeMap<String, Arc<Catalog>>, RunError> {
     let all = ListParams::default();
     let objects: Api<DeserializeGuard<ControlCatalog>> = Api::all(context.client.clone());
-    let profiles: Api<DeserializeGuard<ComplianceProfile>> = Api::all(context.client.clone());
     let objects: BTreeMap<String, Arc<DeserializeGuard<ControlCatalog>>> =
         objects.list(&all).await?.items.into_iter().map(|guard| (guard.name_any(), Arc::new(guard))).collect();
-    let profiles = profiles.list(&all).await?.items.into_iter().filter_map(|guard| guard.0.ok());
     let catalog = |profile: ComplianceProfile| {
         let found = context.catalogs.of_profile(&profile, |name| objects.get(name).map(Arc::clone));
         Some((profile.name_any(), found.ok()?))
     };
-    Ok(profiles.filter_map(catalog).collect())
+    Ok(profiles.into_iter().filter_map(catalog).collect())
 }

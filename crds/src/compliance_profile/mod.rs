@@ -299,7 +299,8 @@ pub enum TailoringAction {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct RequiredGuardrails {
-    /// Names of guardrails of the library, such as `deny-leave-org`.
+    /// Names of guardrails of the library, such as `deny-leave-org`, or of `ScpBaseline` objects. One that there is not stops the
+    /// assessment.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(schema_with = "schema::guardrails")]
     pub required: Vec<String>,

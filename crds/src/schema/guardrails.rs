@@ -46,6 +46,15 @@ pub(crate) fn time_zone(_: &mut SchemaGenerator) -> Schema {
     )
 }
 
+/// Id of a policy in AWS Organizations.
+pub(crate) fn policy_id(_: &mut SchemaGenerator) -> Schema {
+    text(
+        130,
+        "self.matches('^p-[0-9a-zA-Z_]{8,128}$')",
+        "must be the id of a policy in AWS Organizations, such as p-abc12345",
+    )
+}
+
 /// Hash of a plan.
 pub(crate) fn plan_hash(_: &mut SchemaGenerator) -> Schema {
     text(

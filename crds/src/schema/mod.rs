@@ -189,10 +189,9 @@ pub(crate) fn baseline_name(_: &mut SchemaGenerator) -> Schema {
     )
 }
 
-/// Different guardrails of the library, at least one.
-pub(crate) fn guardrails(_: &mut SchemaGenerator) -> Schema {
-    let guardrail = json_schema!({ "type": "string", "enum": crate::GUARDRAILS });
-    set(64, &guardrail, "must not name a guardrail twice")
+/// Different guardrails of the library, or of objects, at least one.
+pub(crate) fn guardrails(generator: &mut SchemaGenerator) -> Schema {
+    set(64, &baseline_name(generator), "must not name a guardrail twice")
 }
 
 /// ARN patterns of IAM roles and users, at least one.

@@ -49,6 +49,7 @@ pub fn run(out: &mut Figures<'_>) -> Result<()> {
             limits,
             reserved_slots: 1,
             guarded: &guarded,
+            take_over: None,
         };
         best(|| plan(&input))
     };
@@ -158,8 +159,11 @@ fn sets(org: &Organization) -> Result<(Vec<Guardrail>, Vec<SetInput>)> {
             baselines,
             previous: Vec::new(),
             in_place: false,
+            applied: None,
             removing: false,
             parameters: BTreeMap::new(),
+            adopt: BTreeMap::new(),
+            homes: BTreeMap::new(),
             exempt_principals: Vec::new(),
             waves: None,
             error: None,

@@ -364,7 +364,10 @@ fn the_page_of_guardrails_says_what_the_data_says() {
         let heading = format!("### {}\n\n{}. Criteria ", guardrail.name, guardrail.title);
         let part = page.split_once(&heading).expect(&heading).1.split("### ").next().unwrap_or_default();
         for parameter in &guardrail.parameters {
-            assert!(part.contains(&format!("- parameter `{}` ({:?}", parameter.name, parameter.r#type)), "{heading}");
+            let row = format!("- parameter `{}` ({:?}", parameter.name, parameter.r#type);
+            let row = part.lines().find(|line| line.starts_with(&row)).expect(&heading);
+            let stricter = parameter.stricter.expect("the library says which of two values is stricter");
+            assert!(row.contains(&format!(", stricter: {stricter:?}): ")), "{heading}: {row}");
         }
         for caveat in guardrail.caveats.iter().chain(&guardrail.no_exemption) {
             assert!(part.contains(caveat.as_str()), "{}: {caveat}", guardrail.name);

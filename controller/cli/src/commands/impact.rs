@@ -10,9 +10,10 @@ use anyhow::Result;
 use clap::Args;
 use serde::Serialize;
 
+use super::plan::{Planned, Request};
 use super::scp::policies::{Policies, PolicyArgs};
 use super::{Notes, complain, print, print_json};
-use crate::args::Plain;
+use crate::args::{Manifests, Plain};
 use crate::exit::Exit;
 use crate::impact::{self, Counts, Denied, Group, Replay, Undecided};
 use crate::output::plain;
@@ -29,6 +30,16 @@ pub struct ImpactArgs {
     /// Where the policies are.
     #[command(flatten)]
     policies: PolicyArgs,
+    /// GuardrailSets, their ScpBaselines and the AwsOrganization: the policies of the snapshot as they would be with all of the
+    /// plan written. A file, a folder with those below it, or - for standard input.
+    #[arg(short = 'f', long = "filename", value_name = "PATH", num_args = 1.., requires = "snapshot")]
+    manifests: Vec<PathBuf>,
+    /// Which AwsOrganization, if there are several.
+    #[arg(long, value_name = "NAME", requires = "manifests")]
+    organization: Option<String>,
+    /// UID of the namespace kube-system of the cluster that enforces. Default: what the tags of the policies in AWS say.
+    #[arg(long, value_name = "UID", requires = "manifests")]
+    cluster_id: Option<String>,
     /// Groups to keep, of denied and of undecided calls each; calls of further ones are only counted.
     #[arg(long, value_name = "NUMBER", default_value_t = 10_000)]
     groups: usize,
@@ -44,6 +55,7 @@ the management account and from outside of the organization. A call is undecided
 
 Examples:
   aws s3 sync s3://acme-trail/AWSLogs trail
+  soc2ctl impact --cloudtrail trail --snapshot today -f clusters/production
   soc2ctl impact --cloudtrail trail --snapshot today --policies regions.json
   soc2ctl impact --cloudtrail trail --policies regions.json deny-root.json -o json
 
@@ -51,7 +63,7 @@ Exit codes: 0 no call would have been denied, 1 some would have been, or nobody 
 }
 
 pub fn run(args: &ImpactArgs, notes: &Notes) -> Result<Exit> {
-    let policies = Policies::read(&args.policies)?;
+    let policies = read(args, notes)?;
     let ready = policies.ready();
     let files = impact::files(&args.cloudtrail)?;
     let threads = std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
@@ -72,6 +84,24 @@ pub fn run(args: &ImpactArgs, notes: &Notes) -> Result<Exit> {
         Replay { counts: Counts { denied: 0, undecided: 0, .. }, .. } => Exit::Passed,
         _ => Exit::Failed,
     })
+}
+
+/// The policies that calls go through: with manifests, those of the snapshot as the plan would leave them.
+fn read(args: &ImpactArgs, notes: &Notes) -> Result<Policies> {
+    let Some(snapshot) = args.policies.snapshot.as_deref().filter(|_| !args.manifests.is_empty()) else {
+        return Policies::read(&args.policies);
+    };
+    let files = Manifests { files: args.manifests.clone() };
+    let organization = args.organization.as_deref();
+    let request = Request { snapshot, files: &files, organization, cluster_id: args.cluster_id.as_deref() };
+    let planned = Planned::new(&request, notes)?;
+    for set in &planned.plan.sets {
+        if let Some(refused) = &set.refused {
+            complain(&format!("GuardrailSet {} is refused, so that nothing of it is planned: {refused}", set.name));
+        }
+    }
+    let after = planned.after();
+    Policies::of(planned.organization, after, &args.policies.policies)
 }
 
 /// For people.

@@ -2,7 +2,7 @@
 
 use kube::ResourceExt;
 use soc2_catalog::{Catalog, Guardrail};
-use soc2_crds::{BaselineRef, GuardrailSet, Limits};
+use soc2_crds::{GuardrailSet, Limits};
 use soc2_guardrails::Exemptions;
 use soc2_guardrails::library::{self, CompileError, PROTECT_EXEMPT};
 
@@ -30,6 +30,16 @@ pub(super) fn check(manifests: &Manifests, catalog: &Catalog, elsewhere: bool) -
             problems.push(references::of(found, "AwsOrganization", &found.object.name_any(), message));
         }
     }
+    for found in manifests.profiles.iter().filter(|_| !elsewhere) {
+        let name = found.object.name_any();
+        let known = |wanted: &String| library.iter().any(|guardrail| guardrail.name == *wanted);
+        let required = found.object.spec.guardrails.required.iter().enumerate();
+        for (at, wanted) in required.filter(|(_, wanted)| !known(wanted)) {
+            let field = format!("spec.guardrails.required[{at}]");
+            let message = missing(&field, wanted, manifests, &library);
+            problems.extend(message.map(|message| references::of(found, "ComplianceProfile", &name, message)));
+        }
+    }
     for found in &manifests.sets {
         problems.extend(set(found, manifests, &library, elsewhere));
     }
@@ -51,7 +61,8 @@ fn set(found: &Loaded<GuardrailSet>, manifests: &Manifests, library: &[Guardrail
     for (at, baseline) in spec.baselines.iter().enumerate() {
         let field = format!("spec.baselines[{at}]");
         let Some(guardrail) = library.iter().find(|guardrail| guardrail.name == baseline.name) else {
-            wrong.extend(unknown(&field, baseline, manifests, library).filter(|_| !elsewhere));
+            let field = format!("{field}.name");
+            wrong.extend(missing(&field, &baseline.name, manifests, library).filter(|_| !elsewhere));
             continue;
         };
         let parameters = baseline.parameters.clone().unwrap_or_default();
@@ -78,9 +89,8 @@ fn set(found: &Loaded<GuardrailSet>, manifests: &Manifests, library: &[Guardrail
 }
 
 /// That there is no such baseline; `None` where it is one of these files with mistakes, which are said already.
-fn unknown(field: &str, baseline: &BaselineRef, manifests: &Manifests, library: &[Guardrail]) -> Option<String> {
-    let wanted = &baseline.name;
-    if manifests.baselines.iter().any(|found| found.object.name_any() == *wanted) {
+fn missing(field: &str, wanted: &str, manifests: &Manifests, library: &[Guardrail]) -> Option<String> {
+    if manifests.baselines.iter().any(|found| found.object.name_any() == wanted) {
         return None;
     }
     let names = library.iter().map(|guardrail| guardrail.name.as_str());
@@ -89,6 +99,6 @@ fn unknown(field: &str, baseline: &BaselineRef, manifests: &Manifests, library: 
         |meant| format!("did you mean {meant}?"),
     );
     Some(format!(
-        "{field}.name: there is no guardrail {wanted:?} in the library and no such ScpBaseline in these files; {advice}"
+        "{field}: there is no guardrail {wanted:?} in the library and no such ScpBaseline in these files; {advice}"
     ))
 }

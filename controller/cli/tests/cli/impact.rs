@@ -143,3 +143,40 @@ fn a_damaged_file_is_named_and_the_others_count() {
     assert_eq!(run.code, 2);
     assert!(run.errors.contains("has no .json or .json.gz file"), "{}", run.errors);
 }
+
+#[test]
+fn a_plan_that_is_not_written_yet_is_tried_on_recorded_calls() {
+    let folder = trail();
+    let (trail, manifests) = (folder.path().to_str().unwrap(), folder.path().join("guardrails.yaml"));
+    let text = "apiVersion: soc2-operator.dev/v1alpha1
+kind: AwsOrganization
+metadata: {name: acme}
+spec: {}
+---
+apiVersion: soc2-operator.dev/v1alpha1
+kind: GuardrailSet
+metadata: {name: production}
+spec:
+  organizationRef: {name: acme}
+  targets: {include: [{organizationalUnit: {path: Prod}}]}
+  baselines: [{name: restrict-regions, parameters: {allowedRegions: [eu-west-1]}}]
+";
+    std::fs::write(&manifests, text).unwrap();
+    let manifests = manifests.to_str().unwrap();
+    let args = ["impact", "--cloudtrail", trail, "--snapshot", "snapshot", "-f", manifests, "-o", "json"];
+    let run = soc2ctl(&args);
+    assert_eq!((run.code, run.errors.as_str()), (1, ""), "{}", run.out);
+    let found: Value = serde_json::from_str(&run.out).unwrap();
+    let rows = found["denied"].as_array().unwrap();
+    let first = rows.iter().find(|row| row["account"] == "333333333333").unwrap();
+    assert_eq!(first["statement"], json!("DenyOtherRegions"), "{found}");
+    assert_eq!((&first["target"], &first["calls"]), (&json!("ou-acme-prod0000"), &json!(2)));
+    let policy = first["policy"].as_str().unwrap();
+    assert!(policy.starts_with("soc2-acme-restrict-regions-"), "{policy}");
+    // Without the plan nothing is denied, and manifests need a snapshot.
+    let run = soc2ctl(&["impact", "--cloudtrail", trail, "--snapshot", "snapshot", "-o", "json"]);
+    let found: Value = serde_json::from_str(&run.out).unwrap();
+    assert_eq!(found["counts"]["denied"], json!(0));
+    let run = soc2ctl(&["impact", "--cloudtrail", trail, "--policies", "x.json", "-f", manifests]);
+    assert!(run.code == 2 && run.errors.contains("--snapshot"), "{}", run.errors);
+}

@@ -32,7 +32,8 @@ fn plan(snapshot: &std::path::Path, spec: &str, more: &[&str]) -> crate::Run {
     soc2ctl_in(&data(""), &args, &set(spec))
 }
 
-const LEAVE: &str = "{targets: {include: [{organizationalUnit: {path: Prod}}]}, baselines: [{name: deny-leave-org}]}";
+const LEAVE: &str =
+    "{targets: {include: [{organizationalUnit: {path: Security}}]}, baselines: [{name: deny-leave-org}]}";
 
 /// The spec as lines of YAML.
 fn lines(flow: &str) -> String {
@@ -96,11 +97,119 @@ fn what_is_refused_or_cannot_be_read_is_1() {
     let run = plan(&data("snapshot"), &lines(&full), &[]);
     assert_eq!(run.code, 1);
     assert!(run.out.contains("did you mean deny-leave-org?"), "{}{}", run.out, run.errors);
-    full = LEAVE.replace("path: Prod", "path: Nowhere");
+    full = LEAVE.replace("path: Security", "path: Nowhere");
     let run = plan(&data("snapshot"), &lines(&full), &[]);
     assert!(run.code == 1 && run.out.contains("NoTargets"), "{}", run.out);
     let run = plan(&data("none"), &lines(LEAVE), &[]);
     assert!(run.code == 1 && run.errors.contains("organization.json"), "{}", run.errors);
     let run = plan(&data("snapshot"), "baselines: []", &[]);
     assert_eq!(run.code, 1, "{}", run.errors);
+}
+
+/// A copy of the snapshot with one more policy, attached to these.
+fn with_policy(policy: &Value, targets: &[&str]) -> tempfile::TempDir {
+    let folder = copy();
+    let path = folder.path().join("organization.json");
+    let mut organization: Value = serde_json::from_str(&std::fs::read_to_string(&path).unwrap()).unwrap();
+    organization["Policies"].as_array_mut().unwrap().push(policy.clone());
+    for target in targets {
+        let attachments = organization["Attachments"].as_array_mut().unwrap();
+        attachments.push(json!({"PolicyId": policy["Id"], "TargetId": target}));
+    }
+    std::fs::write(&path, organization.to_string()).unwrap();
+    folder
+}
+
+/// A policy of somebody else that denies leaving.
+fn theirs(tags: &Value) -> Value {
+    let document = json!({"Version": "2012-10-17", "Statement": [
+        {"Effect": "Deny", "Action": "organizations:LeaveOrganization", "Resource": "*"},
+    ]});
+    json!({"Id": "p-theirs00", "Name": "terraform-leave", "AwsManaged": false, "Content": document, "Tags": tags})
+}
+
+#[test]
+fn what_policies_of_others_do_already_is_said_and_needs_nothing() {
+    let prod = &lines(&LEAVE.replace("path: Security", "path: Prod"));
+    let run = plan(&data("snapshot"), prod, &[]);
+    assert_eq!(run.code, 0, "{}{}", run.out, run.errors);
+    let says = "= deny-leave-org is in force on ou-acme-prod0000 already: p-leave0000 deny the same; nothing of ours is put there";
+    assert!(run.out.contains(says), "{}", run.out);
+    let markdown = plan(&data("snapshot"), prod, &["-o", "markdown"]).out;
+    assert!(markdown.contains("- deny-leave-org is in force on ou-acme-prod0000 already"), "{markdown}");
+    let machine: Value = serde_json::from_str(&plan(&data("snapshot"), prod, &["-o", "json"]).out).unwrap();
+    let baseline = &machine["sets"][0]["baselines"][0];
+    assert_eq!(baseline["satisfiedBy"], json!({"ou-acme-prod0000": ["p-leave0000"]}));
+    assert_eq!((&baseline["policy"], &baseline["attached"]), (&Value::Null, &json!(0)));
+}
+
+#[test]
+fn what_is_adopted_or_taken_over_is_a_step() {
+    let folder = with_policy(&theirs(&json!({})), &["ou-acme-secu0000"]);
+    let adopting = LEAVE.replace("{name: deny-leave-org}", "{name: deny-leave-org, adopt: p-theirs00}");
+    let run = plan(folder.path(), &lines(&adopting), &[]);
+    assert_eq!(run.code, 2, "{}{}", run.out, run.errors);
+    assert!(
+        run.out.contains("~ adopt policy terraform-leave (p-theirs00) for deny-leave-org: it gets our tags"),
+        "{}",
+        run.out
+    );
+    assert!(run.out.contains("1 to adopt, 0 to create, 1 to change, 0 to attach"), "{}", run.out);
+
+    let tags = json!({
+        "soc2-operator.dev/owner-id": "acme", "soc2-operator.dev/cluster-id": "c-old", "soc2-operator.dev/baseline": "deny-leave-org",
+    });
+    let folder = with_policy(&theirs(&tags), &["ou-acme-secu0000"]);
+    let run = plan(folder.path(), &lines(LEAVE), &["--cluster-id", "c-new"]);
+    assert!(run.code == 1 && run.out.contains("OwnedByOtherCluster"), "{}", run.out);
+    let taking = set(&lines(LEAVE)).replace(
+        "{name: acme}\nspec:\n  organizations",
+        "{name: acme, annotations: {soc2-operator.dev/take-over: c-old}}\nspec:\n  organizations",
+    );
+    let args = ["plan", "--snapshot", folder.path().to_str().unwrap(), "-f", "-", "--cluster-id", "c-new"];
+    let run = soc2ctl_in(&data(""), &args, &taking);
+    assert_eq!(run.code, 2, "{}{}", run.out, run.errors);
+    assert!(run.out.starts_with("~ take over policy p-theirs00 of another cluster"), "{}", run.out);
+    assert!(!run.out.contains("create policy"), "{}", run.out);
+}
+
+#[test]
+fn sets_that_share_a_policy_or_contradict_each_other_are_shown() {
+    let regions = |name: &str, list: &str| {
+        format!(
+            "---
+apiVersion: soc2-operator.dev/v1alpha1
+kind: GuardrailSet
+metadata: {{name: {name}}}
+spec:
+  organizationRef: {{name: acme}}
+  targets: {{include: [{{organizationalUnit: {{path: Security}}}}]}}
+  baselines: [{{name: restrict-regions, parameters: {{allowedRegions: {list}}}}}]
+"
+        )
+    };
+    let folder = data("snapshot");
+    let run = |second: &str| {
+        let text = format!("{ORGANIZATION}{}{}", regions("one", "[eu-west-1, us-east-1]"), regions("two", second));
+        soc2ctl_in(&data(""), &["plan", "--snapshot", folder.to_str().unwrap(), "-f", "-"], &text)
+    };
+    let both = run("[eu-west-1]");
+    assert_eq!(both.code, 2, "{}{}", both.out, both.errors);
+    assert!(both.out.contains("the stricter holds: allowedRegions is [eu-west-1] there"), "{}", both.out);
+    let conflict = run("[ap-south-1]");
+    assert_eq!(conflict.code, 1);
+    assert!(
+        conflict.out.contains("refused: BaselineConflict: baseline restrict-regions: sets one and two"),
+        "{}",
+        conflict.out
+    );
+
+    // One slot besides what is kept free: the snapshot has FullAWSAccess on the unit.
+    let limits = ORGANIZATION.replace("  guardrails:", "  limits: {scpMaxPerTarget: 3}\n  guardrails:");
+    let text = set(&lines(&LEAVE.replace("{name: deny-leave-org}", "{name: deny-leave-org}, {name: deny-root}")));
+    let text = text.replace(ORGANIZATION, &limits);
+    let packed = soc2ctl_in(&data(""), &["plan", "--snapshot", folder.to_str().unwrap(), "-f", "-"], &text);
+    assert_eq!(packed.code, 2, "{}{}", packed.out, packed.errors);
+    assert!(packed.out.contains("= deny-leave-org shares policy soc2-acme-pack-"), "{}", packed.out);
+    assert!(packed.out.contains("1 to create, 0 to change, 1 to attach"), "{}", packed.out);
 }

@@ -3,15 +3,19 @@
 use std::collections::BTreeMap;
 
 use soc2_catalog::{ExampleCall, Guardrail};
+use soc2_crds::ParameterType;
 
 use super::compile::{CompileError, CompiledBaseline, Lists, Principals, danger, put_together};
 use super::parameters::{Parameters, Values};
 use super::principals::Exemptions;
 use crate::document::Document;
 use crate::evaluate::{Decision, Level, LevelPolicy, Request, evaluate};
+use crate::lint::regions;
 
 /// Who is exempt where examples are evaluated and nobody really is.
 const SAMPLES: [&str; 2] = ["arn:aws:iam::*:role/soc2-example-exempt", "arn:aws:iam::*:user/soc2-example-exempt"];
+/// The key by which a call says its Region.
+const REGION: &str = "aws:RequestedRegion";
 /// What a wildcard of an ARN's part stands for in a sample: partition, service, Region, account, resource.
 const PARTS: [&str; 6] = ["arn", "aws", "*", "eu-west-1", "333333333333", "example"];
 
@@ -66,9 +70,31 @@ pub fn proof(guardrail: &Guardrail, parameters: &Parameters, exempt: &Exemptions
     }
     let both = Both::new(guardrail, &given, exempt)?;
     let calls = guardrail.denied.iter().flat_map(|example| both.calls(example));
-    let calls = calls.filter(|call| both.decide(call).is_denied()).collect();
+    let elsewhere = |call: Call| in_other_regions(guardrail, parameters, call);
+    let calls = calls.flat_map(elsewhere).filter(|call| both.decide(call).is_denied()).collect();
     let principals = Principals { exempt: Some(exempt), protected: exempt };
     Ok(Proof { calls, exempt: put_together(guardrail, &both.values, principals)?.exempt })
+}
+
+/// A call to a Region, and the same call to every Region that is not in the list of Regions that somebody gave: an example names
+/// only one, and a policy that lets others through would deny that too.
+fn in_other_regions(guardrail: &Guardrail, given: &Parameters, call: Call) -> Vec<Call> {
+    let is_list = |name: &&String| guardrail.parameter(name).is_some_and(|one| one.r#type == ParameterType::RegionList);
+    let named: Vec<String> = given
+        .iter()
+        .filter(|(name, _)| is_list(name))
+        .flat_map(|(_, value)| value.texts().unwrap_or_default())
+        .collect();
+    if named.is_empty() || !call.context.contains_key(REGION) {
+        return vec![call];
+    }
+    let there = |region: &str| {
+        let mut there = call.clone();
+        there.context.insert(REGION.to_owned(), vec![region.to_owned()]);
+        there
+    };
+    let others = regions().filter(|region| !named.iter().any(|one| one == region)).map(there);
+    std::iter::once(call.clone()).chain(others).collect()
 }
 
 /// Why a guardrail must not be put in place: what it denies has no bounds, or an example of its own is not decided as it says.

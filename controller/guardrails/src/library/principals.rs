@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use soc2_crds::{AwsOrganizationSpec, GuardrailSetSpec};
 
 use super::parameters::Parameters;
-use crate::inventory::PolicyInventory;
+use crate::inventory::{Policy, PolicyInventory};
 use crate::pattern::covers_arn;
 
 /// Control Tower sets accounts up and mends them with these; both names are fixed, by it and by stack sets of AWS.
@@ -193,13 +193,31 @@ pub fn accepted<'a>(
 pub fn landing_zone(inventory: &PolicyInventory) -> Exemptions {
     let mut patterns = BTreeSet::new();
     for policy in inventory.policies.values().filter(|policy| !policy.aws_managed) {
-        if policy.name.starts_with(CONTROL_TOWER_POLICY) {
+        if is_control_tower(policy) {
             patterns.extend(CONTROL_TOWER);
         }
-        let named = ACCELERATOR_POLICIES.iter().any(|prefix| policy.name.starts_with(prefix));
-        if named || policy.tags.contains_key(ACCELERATOR_TAG) {
+        if is_accelerator(policy) {
             patterns.extend(ACCELERATOR);
         }
     }
     Exemptions::known(patterns)
+}
+
+/// The landing zone that made a policy, if one did.
+#[must_use]
+pub fn landing_zone_of(policy: &Policy) -> Option<&'static str> {
+    match policy {
+        _ if is_control_tower(policy) => Some("Control Tower"),
+        _ if is_accelerator(policy) => Some("Landing Zone Accelerator"),
+        _ => None,
+    }
+}
+
+fn is_control_tower(policy: &Policy) -> bool {
+    policy.name.starts_with(CONTROL_TOWER_POLICY)
+}
+
+fn is_accelerator(policy: &Policy) -> bool {
+    let named = ACCELERATOR_POLICIES.iter().any(|prefix| policy.name.starts_with(prefix));
+    named || policy.tags.contains_key(ACCELERATOR_TAG)
 }

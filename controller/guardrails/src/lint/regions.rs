@@ -12,7 +12,7 @@ fn rows(table: &'static str) -> impl Iterator<Item = Vec<&'static str>> {
 }
 
 /// Names of all Regions.
-pub(super) fn regions() -> impl Iterator<Item = &'static str> {
+pub(crate) fn regions() -> impl Iterator<Item = &'static str> {
     rows(REGIONS).filter_map(|row| row.first().copied())
 }
 

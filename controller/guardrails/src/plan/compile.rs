@@ -13,6 +13,8 @@ pub(super) struct Compiled<'a> {
     pub(super) guardrail: &'a Guardrail,
     /// Its document, to compare with.
     pub(super) document: Document,
+    /// What the document means: the same for the same.
+    pub(super) says: String,
     /// What AWS gets, and counts.
     pub(super) content: String,
     /// Who is exempt from it.
@@ -49,7 +51,8 @@ pub(super) fn compile<'a>(
         return Err(Refusal::new(reason::TOO_LARGE, message));
     }
     let library::CompiledBaseline { document, content, exempt } = compiled;
-    Ok(Compiled { guardrail, document, content, exempt })
+    let says = document.canonical();
+    Ok(Compiled { guardrail, document, says, content, exempt })
 }
 
 /// That there is no such baseline, with the one that is meant, or all that there are.

@@ -1,28 +1,28 @@
-//! What differs for one baseline of a set, and what would put it right.
+//! What differs for one policy of a set, and what would put it right.
 
 use std::collections::BTreeSet;
 
 use soc2_posture::ids::AccountId;
 use soc2_posture::organization::Organization;
 
-use super::BaselinePlan;
-use super::compile::Compiled;
+use super::adopt;
 use super::drift::Drift;
-use super::input::{PlanInput, RETAINED_TAG};
+use super::holding::Holding;
+use super::input::{CLUSTER_TAG, PlanInput, is_retained};
 use super::ownership::{Carrier, Ownership};
 use super::refusal::{Refusal, reason};
 use super::step::{PolicyBody, PolicyRef, Step};
 use super::strength::still_denies;
-use crate::cover::{Target, TargetId};
+use crate::cover::TargetId;
 use crate::document::Document;
 
-/// AWS's limit.
-pub(super) const MAX_DESCRIPTION: usize = 512;
-
-/// One baseline of a set against what is there.
+/// One policy of a set against what is there.
+#[derive(Default)]
 pub(super) struct Diff {
-    /// Where it belongs and where it is.
-    pub(super) baseline: BaselinePlan,
+    /// The policy that there is.
+    pub(super) policy_id: Option<String>,
+    /// At how many of its targets it is.
+    pub(super) attached: u32,
     /// What differs.
     pub(super) drift: Vec<Drift>,
     /// What would put it right.
@@ -31,58 +31,30 @@ pub(super) struct Diff {
     pub(super) refused: Option<Refusal>,
 }
 
-/// `targets`: where the set wants it; `wanted`: where any set does.
-pub(super) fn diff(
-    input: &PlanInput<'_>,
-    ownership: &Ownership<'_>,
-    compiled: &Compiled<'_>,
-    targets: &[Target],
-    wanted: &BTreeSet<TargetId>,
-) -> Diff {
-    let name = compiled.guardrail.name.clone();
-    let body = body(input, compiled);
-    let carrier = ownership.carrier(&name);
+/// Compares.
+pub(super) fn diff(input: &PlanInput<'_>, ownership: &Ownership<'_>, holding: &Holding<'_>) -> Diff {
+    let body = holding.body(input);
+    let carrier = ownership.carrier(&holding.key);
     let refused = name_taken(input, &body, carrier.map(|carrier| carrier.id));
-    let mut diff = Diff {
-        baseline: BaselinePlan { name, policy_id: None, targets: targets.to_vec(), attached: 0 },
-        drift: Vec::new(),
-        steps: Vec::new(),
-        refused,
-    };
+    let mut diff = Diff { refused, ..Diff::default() };
     match carrier {
-        None => diff.missing(body, targets),
+        None => diff.missing(body, holding),
         Some(carrier) => {
-            diff.present(body, compiled, carrier, targets);
-            diff.elsewhere(input.org, carrier, wanted);
+            diff.whose(input, holding, carrier);
+            diff.present(body, holding, carrier);
         }
     }
     diff
-}
-
-/// The policy as it has to be.
-pub(super) fn body(input: &PlanInput<'_>, compiled: &Compiled<'_>) -> PolicyBody {
-    let Compiled { guardrail, content, .. } = compiled;
-    let owner = &input.owner.owner_id;
-    let description = format!(
-        "{}. Baseline {} of soc2-operator, owner {owner}: kept as it is, do not edit.",
-        guardrail.title, guardrail.name
-    );
-    PolicyBody {
-        name: input.owner.policy_name(&guardrail.name),
-        description: description.chars().take(MAX_DESCRIPTION).collect(),
-        content: content.clone(),
-        tags: input.owner.tags(&guardrail.name),
-    }
 }
 
 /// Refuses when a policy other than ours has the name that ours needs: AWS has each name once.
 fn name_taken(input: &PlanInput<'_>, body: &PolicyBody, ours: Option<&str>) -> Option<Refusal> {
     let holder = |(id, policy): &(&String, &crate::Policy)| policy.name == body.name && Some(id.as_str()) != ours;
     let (id, found) = input.inventory.policies.iter().find(holder)?;
-    if let Some(set) = found.tags.get(RETAINED_TAG) {
+    if is_retained(found) {
         let message = format!(
-            "policy {id} was left behind when guardrail set {set} was deleted, and has the name that ours would have: to take it over, \
-             run `aws organizations untag-resource --resource-id {id} --tag-keys {RETAINED_TAG}`; else rename or delete it"
+            "policy {id} was left behind when its guardrail set was deleted, and has the name that ours would have: to take it over, \
+             say spec.baselines[].adopt: {id}; else rename or delete it"
         );
         return Some(Refusal::new(reason::NAME_TAKEN, message));
     }
@@ -100,8 +72,8 @@ fn name_taken(input: &PlanInput<'_>, body: &PolicyBody, ours: Option<&str>) -> O
 
 impl Diff {
     /// Nothing of ours is there: create it, and attach it everywhere.
-    fn missing(&mut self, body: PolicyBody, targets: &[Target]) {
-        let baseline = self.baseline.name.clone();
+    fn missing(&mut self, body: PolicyBody, holding: &Holding<'_>) {
+        let (baseline, targets) = (holding.key.clone(), &holding.targets);
         self.drift.push(Drift::Missing { baseline: baseline.clone(), name: body.name.clone(), targets: targets.len() });
         let policy = PolicyRef::ByName(body.name.clone());
         self.steps.push(Step::Create { baseline: baseline.clone(), policy: body });
@@ -111,14 +83,30 @@ impl Diff {
         }));
     }
 
+    /// It is somebody else's yet: adopt it. Or another cluster's, which is taken over: its tag is changed before anything else.
+    fn whose(&mut self, input: &PlanInput<'_>, holding: &Holding<'_>, carrier: &Carrier<'_>) {
+        let (baseline, id) = (holding.key.clone(), carrier.id.to_owned());
+        if carrier.adopt {
+            let name = carrier.policy.name.clone();
+            self.drift.push(Drift::Foreign { baseline: baseline.clone(), policy: id.clone(), name: name.clone() });
+            let tags = adopt::tags(input, carrier.policy, &holding.key);
+            self.steps.push(Step::Adopt { id, baseline, name, tags });
+            return;
+        }
+        let cluster = carrier.policy.tags.get(CLUSTER_TAG).filter(|cluster| **cluster != input.owner.cluster_id);
+        if let Some(cluster) = cluster {
+            self.drift.push(Drift::OtherCluster { baseline, policy: id, cluster: cluster.clone() });
+        }
+    }
+
     /// It is there: put back content and name, and attach it where it is missing.
-    fn present(&mut self, body: PolicyBody, compiled: &Compiled<'_>, carrier: &Carrier<'_>, targets: &[Target]) {
-        let (baseline, id) = (self.baseline.name.clone(), carrier.id.to_owned());
-        self.baseline.policy_id = Some(id.clone());
+    fn present(&mut self, body: PolicyBody, holding: &Holding<'_>, carrier: &Carrier<'_>) {
+        let (baseline, id) = (holding.key.clone(), carrier.id.to_owned());
+        self.policy_id = Some(id.clone());
         // What cannot be read is not what we wrote.
         let found = Document::parse(&carrier.policy.content);
-        let same_content = found.as_ref().is_ok_and(|found| *found == compiled.document);
-        let weakens = !same_content && !found.is_ok_and(|found| still_denies(&compiled.document, &found));
+        let same_content = found.as_ref().is_ok_and(|found| *found == holding.document);
+        let weakens = !same_content && !found.is_ok_and(|found| still_denies(&holding.document, &found));
         let same_name = carrier.policy.name == body.name;
         if !same_content {
             self.drift.push(Drift::Edited { baseline: baseline.clone(), policy: id.clone() });
@@ -130,9 +118,9 @@ impl Diff {
         if !(same_content && same_name) {
             self.steps.push(Step::Update { id: id.clone(), baseline: baseline.clone(), policy: body, weakens });
         }
-        for target in targets {
+        for target in &holding.targets {
             if carrier.policy.targets.contains(&target.id.0) {
-                self.baseline.attached += 1;
+                self.attached += 1;
                 continue;
             }
             let (baseline, target) = (baseline.clone(), target.clone());
@@ -145,18 +133,24 @@ impl Diff {
             self.drift.push(Drift::Duplicate { baseline, policy: id.clone(), other: (*other).to_owned(), attached });
         }
     }
+}
 
-    /// Attachments that no set asks for are only reported.
-    fn elsewhere(&mut self, org: &Organization, carrier: &Carrier<'_>, wanted: &BTreeSet<TargetId>) {
-        let is_wanted = |target: &str| wanted.contains(&TargetId(target.to_owned()));
-        for target in carrier.policy.targets.iter().filter(|target| !is_wanted(target)) {
-            let holder = match target.parse::<AccountId>() {
-                Ok(account) => org.accounts.get(&account).map(|found| found.parent.as_str()),
-                Err(_) => Some(target.as_str()),
-            };
-            let inherited = holder.is_some_and(|unit| org.ancestors(unit).into_iter().any(is_wanted));
-            let (baseline, policy, target) = (self.baseline.name.clone(), carrier.id.to_owned(), target.clone());
-            self.drift.push(Drift::Elsewhere { baseline, policy, target, inherited });
-        }
-    }
+/// Attachments of a policy that no set asks for are only reported. `wanted`: where any set wants its baseline, by whichever policy.
+pub(super) fn elsewhere(
+    org: &Organization,
+    key: &str,
+    carrier: &Carrier<'_>,
+    wanted: &BTreeSet<TargetId>,
+) -> Vec<Drift> {
+    let is_wanted = |target: &str| wanted.contains(&TargetId(target.to_owned()));
+    let found = carrier.policy.targets.iter().filter(|target| !is_wanted(target)).map(|target| {
+        let holder = match target.parse::<AccountId>() {
+            Ok(account) => org.accounts.get(&account).map(|found| found.parent.as_str()),
+            Err(_) => Some(target.as_str()),
+        };
+        let inherited = holder.is_some_and(|unit| org.ancestors(unit).into_iter().any(is_wanted));
+        let (baseline, policy, target) = (key.to_owned(), carrier.id.to_owned(), target.clone());
+        Drift::Elsewhere { baseline, policy, target, inherited }
+    });
+    found.collect()
 }

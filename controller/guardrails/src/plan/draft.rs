@@ -5,10 +5,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use sha2::{Digest, Sha256};
 
 use super::compile::{Compiled, compile, exempt};
+use super::conflict::Shared;
 use super::input::{PlanInput, SetInput};
+use super::ownership::Ownership;
+use super::packs;
 use super::refusal::{Refusal, reason};
+use super::satisfied::{Foreign, Satisfied};
 use super::step::Step;
-use crate::cover::{CoverError, Target, TargetId, cover};
+use crate::cover::{CoverError, Target, cover};
 use crate::library::{Exemptions, PROTECT_EXEMPT, Parameters};
 
 /// What a set wants, or why it cannot have it. What is known is there in either case.
@@ -19,6 +23,10 @@ pub(super) struct Draft<'a> {
     pub(super) baselines: BTreeMap<&'a str, Compiled<'a>>,
     /// Whom none of them restricts, unless it says why.
     exempt: Exemptions,
+    /// Where policies of others deny what a baseline denies already: nothing of ours is needed there.
+    pub(super) satisfied: BTreeMap<&'a str, Satisfied>,
+    /// Other sets that want a baseline with other parameters or exemptions on some of its accounts.
+    pub(super) shared: Vec<Shared>,
     /// Where each of them belongs.
     pub(super) targets: Vec<Target>,
     /// Why it cannot have it.
@@ -32,6 +40,8 @@ impl<'a> Draft<'a> {
             set,
             baselines: BTreeMap::new(),
             exempt: Exemptions::default(),
+            satisfied: BTreeMap::new(),
+            shared: Vec::new(),
             targets: Vec::new(),
             refused: set.error.clone(),
         };
@@ -69,9 +79,58 @@ impl<'a> Draft<'a> {
         }
     }
 
-    /// Everybody who is exempt from one of its baselines.
+    /// What the set says of a baseline.
+    pub(super) fn parameters(&self, name: &str) -> Parameters {
+        self.set.parameters.get(name).cloned().unwrap_or_default()
+    }
+
+    /// Everybody who is exempt from a policy of ours for one of its baselines.
     fn exempted(&self) -> Exemptions {
-        self.baselines.values().fold(Exemptions::default(), |all, compiled| all.and(&compiled.exempt))
+        let ours = self.baselines.iter().filter(|(name, _)| self.targets.is_empty() || !self.needs(name).is_empty());
+        ours.fold(Exemptions::default(), |all, (_, compiled)| all.and(&compiled.exempt))
+    }
+
+    /// Finds where policies of others do for the baselines that were not looked at yet. Where a policy of ours is attached, it stays.
+    fn satisfy(&mut self, foreign: &Foreign<'_>, ownership: &Ownership<'_>) {
+        for (name, compiled) in &self.baselines {
+            if self.satisfied.contains_key(name) {
+                continue;
+            }
+            let parameters = self.parameters(name);
+            let packs = packs::with(ownership, self.set, compiled);
+            let ours = |target: &&Target| {
+                ownership.attached(name, &target.id)
+                    || packs.iter().any(|(_, carrier)| carrier.policy.targets.contains(&target.id.0))
+            };
+            let open = self.targets.iter().filter(|target| !ours(target));
+            let found = open.filter_map(|target| {
+                Some((target.id.clone(), foreign.satisfy(compiled, &parameters, &self.exempt, target)?))
+            });
+            let mut found: Satisfied = found.collect();
+            // Waves have targets of their own: either all of it is there already, or all of it is put there.
+            if self.set.waves.is_some() && found.len() < self.targets.len() {
+                found.clear();
+            }
+            self.satisfied.insert(name, found);
+        }
+    }
+
+    /// Where a baseline needs a policy of ours.
+    pub(super) fn needs(&self, name: &str) -> Vec<Target> {
+        let satisfied = self.satisfied.get(name);
+        let needs = |target: &&Target| satisfied.is_none_or(|found| !found.contains_key(&target.id));
+        self.targets.iter().filter(needs).cloned().collect()
+    }
+
+    /// Whether it may want a baseline, and it is not known what: it cannot be compiled, or is being removed and has what it had.
+    pub(super) fn is_unclear(&self, baseline: &str) -> bool {
+        let named = if self.set.removing { &self.set.previous } else { &self.set.baselines };
+        named.iter().any(|name| name == baseline) && !self.baselines.contains_key(baseline)
+    }
+
+    /// Whether what it wants was in place before: then what differs is drift.
+    pub(super) fn is_drift(&self, organization: &str) -> bool {
+        self.set.applied.as_ref().is_some_and(|hash| *hash == self.hash(organization, &[]))
     }
 
     /// The first reason stands.
@@ -92,7 +151,16 @@ impl<'a> Draft<'a> {
         for (name, compiled) in &self.baselines {
             part("baseline");
             part(name);
-            part(&compiled.document.canonical());
+            part(&compiled.says);
+            if let Some(id) = self.set.adopt.get(*name) {
+                part("adopt");
+                part(id);
+            }
+            // When what others have goes, the plan is another one.
+            for target in self.satisfied.get(name).into_iter().flat_map(Satisfied::keys) {
+                part("satisfied");
+                part(&target.0);
+            }
         }
         part("rules");
         part(&self.set.rules);
@@ -123,8 +191,14 @@ fn nothing_selected(input: &PlanInput<'_>, set: &SetInput) -> String {
     }
 }
 
-/// What follows for the sets from each other: whoever is exempt anywhere is protected wherever somebody is exempt, and one
-/// baseline says one thing. A suspended set counts, because what it put into AWS stands.
+/// Finds where policies of others do for the baselines of all sets that were not looked at yet.
+pub(super) fn satisfy(drafts: &mut [Draft<'_>], foreign: &Foreign<'_>, ownership: &Ownership<'_>) {
+    for draft in drafts {
+        draft.satisfy(foreign, ownership);
+    }
+}
+
+/// Whoever is exempt anywhere is protected wherever somebody is exempt. A suspended set counts, because what it put into AWS stands.
 pub(super) fn complete<'a>(drafts: &mut [Draft<'a>], input: &PlanInput<'a>) {
     let protected = drafts.iter().fold(Exemptions::default(), |all, draft| all.and(&draft.exempted()));
     let exempt = drafts.iter().fold(Exemptions::default(), |all, draft| all.and(&draft.exempt));
@@ -135,35 +209,4 @@ pub(super) fn complete<'a>(drafts: &mut [Draft<'a>], input: &PlanInput<'a>) {
             draft.add(PROTECT_EXEMPT, input, &protected.and(&exempt));
         }
     }
-    let mut first: BTreeMap<&str, (&str, String)> = BTreeMap::new();
-    for draft in drafts.iter_mut().filter(|draft| draft.refused.is_none()) {
-        let mut conflict = None;
-        for (name, compiled) in &draft.baselines {
-            let says = compiled.document.canonical();
-            let (set, said) = first.entry(name).or_insert_with(|| (draft.set.name.as_str(), says.clone()));
-            if *said != says {
-                conflict = conflict.or(Some((*name, *set)));
-            }
-        }
-        if let Some((name, set)) = conflict {
-            draft.refuse(Refusal::new(
-                reason::BASELINE_CONFLICT,
-                format!(
-                    "baseline {name}: set {set} wants it with other parameters or exempt principals; say the same in both, \
-                     because one policy carries it"
-                ),
-            ));
-        }
-    }
-}
-
-/// Where any set wants each baseline.
-pub(super) fn wanted<'a>(drafts: &[Draft<'a>]) -> BTreeMap<&'a str, BTreeSet<TargetId>> {
-    let mut wanted: BTreeMap<&str, BTreeSet<TargetId>> = BTreeMap::new();
-    for draft in drafts {
-        for name in draft.baselines.keys() {
-            wanted.entry(name).or_default().extend(draft.targets.iter().map(|target| target.id.clone()));
-        }
-    }
-    wanted
 }

@@ -39,6 +39,31 @@ pub enum Drift {
         /// Name it has to have.
         to: String,
     },
+    /// It is somebody else's, and the set wants it for its own.
+    Foreign {
+        /// The baseline.
+        baseline: String,
+        /// Id of the policy.
+        policy: String,
+        /// Its name.
+        name: String,
+    },
+    /// It carries the tag of a cluster that is taken over.
+    OtherCluster {
+        /// The baseline.
+        baseline: String,
+        /// Id of the policy.
+        policy: String,
+        /// Id of the cluster.
+        cluster: String,
+    },
+    /// It has statements of baselines that left it.
+    Left {
+        /// What it is for.
+        baseline: String,
+        /// Id of the policy.
+        policy: String,
+    },
     /// It is not attached where it has to be: never was, or was detached.
     Detached {
         /// The baseline.
@@ -87,6 +112,9 @@ impl Drift {
             Self::Missing { baseline, .. }
             | Self::Edited { baseline, .. }
             | Self::Renamed { baseline, .. }
+            | Self::Foreign { baseline, .. }
+            | Self::Left { baseline, .. }
+            | Self::OtherCluster { baseline, .. }
             | Self::Detached { baseline, .. }
             | Self::Elsewhere { baseline, .. }
             | Self::Duplicate { baseline, .. } => Some(baseline),
@@ -104,6 +132,15 @@ impl fmt::Display for Drift {
             Self::Edited { baseline, policy } => write!(formatter, "{baseline}: the content of {policy} was edited"),
             Self::Renamed { baseline, policy, from, to } => {
                 write!(formatter, "{baseline}: {policy} is named {from:?} instead of {to:?}")
+            }
+            Self::Left { baseline, policy } => {
+                write!(formatter, "{baseline}: {policy} still has statements of baselines that are not in it any more")
+            }
+            Self::Foreign { baseline, policy, name } => {
+                write!(formatter, "{baseline}: {policy} ({name}) is to be adopted")
+            }
+            Self::OtherCluster { baseline, policy, cluster } => {
+                write!(formatter, "{baseline}: {policy} carries the tag of cluster {cluster}, which is taken over")
             }
             Self::Detached { baseline, policy, target } => {
                 write!(formatter, "{baseline}: {policy} is not attached to {target}")

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use sha2::{Digest, Sha256};
 use soc2_catalog::Guardrail;
 use soc2_posture::organization::Organization;
 
 use super::guards::Guarded;
+use super::key;
 use super::refusal::Refusal;
 use super::rollout::Waves;
 use crate::cover::Selection;
@@ -17,9 +17,9 @@ use crate::library::{Exemptions, Parameters};
 pub const OWNER_TAG: &str = "soc2-operator.dev/owner-id";
 /// Tag with the id of the cluster.
 pub const CLUSTER_TAG: &str = "soc2-operator.dev/cluster-id";
-/// Tag with the name of the baseline.
+/// Tag with what the policy is for: the name of the baseline, with more behind it for a variant, or the number of a pack.
 pub const BASELINE_TAG: &str = "soc2-operator.dev/baseline";
-/// Tag of a policy that its set left behind: it is nobody's until the tag is taken away.
+/// Tag of a policy that its set left behind: it is nobody's until the tag is taken away, or says nothing.
 pub const RETAINED_TAG: &str = "soc2-operator.dev/retained";
 
 /// Tag of a second policy for a baseline, with the digest of its content: that is in force for the first waves of a change only.
@@ -40,38 +40,33 @@ pub struct Owner {
 }
 
 impl Owner {
-    /// Tags of a policy of ours.
+    /// Tags of a policy of ours. `key` is what it is for: a baseline, or a [`Plan`](super::Plan)'s carrier.
     #[must_use]
-    pub fn tags(&self, baseline: &str) -> BTreeMap<String, String> {
-        [(OWNER_TAG, self.owner_id.as_str()), (CLUSTER_TAG, &self.cluster_id), (BASELINE_TAG, baseline)]
+    pub fn tags(&self, key: &str) -> BTreeMap<String, String> {
+        [(OWNER_TAG, self.owner_id.as_str()), (CLUSTER_TAG, &self.cluster_id), (BASELINE_TAG, key)]
             .into_iter()
             .map(|(key, value)| (key.to_owned(), value.to_owned()))
             .collect()
     }
 
-    /// Name of our policy for a baseline: `soc2-<owner id>-<baseline>-<8 hex>`, shortened in the middle part where it is too long. The
-    /// digits are of what it is for, not of what it says, so that an edit never makes a second policy.
+    /// Name of our policy for a baseline: `soc2-<owner id>-<baseline or pack>-<8 hex>`, shortened in the middle part where it is too
+    /// long. The digits are of what it is for, not of what it says, so that an edit never makes a second policy.
     #[must_use]
-    pub fn policy_name(&self, baseline: &str) -> String {
-        self.name(baseline, &[])
+    pub fn policy_name(&self, key: &str) -> String {
+        self.name(key, &[])
     }
 
     /// Name of our policy that carries a content of a baseline in the first waves of a change.
     #[must_use]
-    pub fn staged_name(&self, baseline: &str, digest: &str) -> String {
-        self.name(baseline, &[digest])
+    pub fn staged_name(&self, key: &str, digest: &str) -> String {
+        self.name(key, &[digest])
     }
 
-    fn name(&self, baseline: &str, more: &[&str]) -> String {
-        let mut hash = Sha256::new();
-        for part in [self.owner_id.as_str(), baseline].iter().chain(more).map(|part| part.as_bytes()) {
-            hash.update((part.len() as u64).to_be_bytes());
-            hash.update(part);
-        }
-        let mut digits = hex::encode(hash.finalize());
-        digits.truncate(8);
-        let middle: String =
-            format!("{}-{baseline}", self.owner_id).chars().take(MAX_NAME - "soc2--".len() - digits.len()).collect();
+    fn name(&self, key: &str, more: &[&str]) -> String {
+        let texts: Vec<&str> = [self.owner_id.as_str(), key].into_iter().chain(more.iter().copied()).collect();
+        let digits = key::digits(&texts);
+        let middle = format!("{}-{}", self.owner_id, key::baseline_of(key));
+        let middle: String = middle.chars().take(MAX_NAME - "soc2--".len() - digits.len()).collect();
         format!("soc2-{middle}-{digits}")
     }
 
@@ -79,10 +74,15 @@ impl Owner {
     #[must_use]
     pub fn owns(&self, policy: &Policy) -> bool {
         !policy.aws_managed
-            && !policy.tags.contains_key(RETAINED_TAG)
+            && !is_retained(policy)
             && policy.tags.get(OWNER_TAG) == Some(&self.owner_id)
             && policy.tags.get(CLUSTER_TAG) == Some(&self.cluster_id)
     }
+}
+
+/// Whether a deleted set left a policy behind.
+pub(super) fn is_retained(policy: &Policy) -> bool {
+    policy.tags.get(RETAINED_TAG).is_some_and(|set| !set.is_empty())
 }
 
 /// What is done with a set.
@@ -117,10 +117,16 @@ pub struct SetInput {
     pub previous: Vec<String>,
     /// All that it wants was in place at some time.
     pub in_place: bool,
+    /// Hash ([`SetPlan::wanted`](super::SetPlan::wanted)) of what was last in place.
+    pub applied: Option<String>,
     /// It is being deleted, and takes its policies away: it wants nothing.
     pub removing: bool,
     /// Parameters of baselines, by name of baseline.
     pub parameters: BTreeMap<String, Parameters>,
+    /// Policies of others that become baselines' own: ids, by name of baseline.
+    pub adopt: BTreeMap<String, String>,
+    /// Policies that carried its baselines, as far as its status tells: ids, by name of baseline.
+    pub homes: BTreeMap<String, String>,
     /// ARN patterns of principals that its baselines do not restrict.
     pub exempt_principals: Vec<String>,
     /// Its waves; without them a change is written everywhere at once.
@@ -159,4 +165,6 @@ pub struct PlanInput<'a> {
     pub reserved_slots: u32,
     /// Who must not be locked out.
     pub guarded: &'a Guarded,
+    /// Id of a cluster whose policies with our owner id become ours.
+    pub take_over: Option<&'a str>,
 }

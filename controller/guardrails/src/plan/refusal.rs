@@ -39,7 +39,7 @@ pub mod reason {
     pub const BAD_PARAMETER: &str = "BadParameter";
     /// A pattern of exempt principals would exempt whoever can create a role, or nobody.
     pub const BAD_EXEMPTION: &str = "BadExemption";
-    /// Two sets want one baseline with different parameters or exemptions.
+    /// Two sets want one baseline on the same accounts with parameters of which neither is the stricter one.
     pub const BASELINE_CONFLICT: &str = "BaselineConflict";
     /// The document could lock people out, or does not do what the library says.
     pub const LOCK_OUT: &str = "LockOut";
@@ -59,4 +59,8 @@ pub mod reason {
     pub const WAVE_EMPTY: &str = "WaveEmpty";
     /// A set with waves shares a baseline with another set.
     pub const WAVE_CONFLICT: &str = "WaveConflict";
+    /// A target has no room for a policy that replaces another one: both are there for a while.
+    pub const NO_TRANSITION_SLOT: &str = "NoTransitionSlot";
+    /// A policy of somebody else is not there to be adopted.
+    pub const CANNOT_ADOPT: &str = "CannotAdopt";
 }

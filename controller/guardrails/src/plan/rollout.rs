@@ -12,14 +12,16 @@ use soc2_posture::ids::AccountId;
 use soc2_posture::organization::Organization;
 
 use super::compile::Compiled;
-use super::diff;
 use super::draft::Draft;
+use super::holding::{Holding, MAX_DESCRIPTION};
 use super::input::{BASELINE_TAG, PlanInput, STAGED_TAG};
 use super::ownership::{Carrier, Ownership};
+use super::packs;
 use super::refusal::{Refusal, reason};
 use super::slots::Slots;
 use super::step::{PolicyBody, PolicyRef, Step};
 use super::strength::still_denies;
+use super::work::Scene;
 use crate::cover::{Selection, Target, TargetId, cover};
 use crate::document::Document;
 use crate::library::PROTECT_EXEMPT;
@@ -82,8 +84,13 @@ struct Wave {
 }
 
 /// The waves of each set that is not as its waves last left it. A set with waves that shares a baseline with another set is refused.
-pub(super) fn pending(input: &PlanInput<'_>, drafts: &mut [Draft<'_>]) -> BTreeMap<String, Pending> {
+pub(super) fn pending(
+    input: &PlanInput<'_>,
+    ownership: &Ownership<'_>,
+    drafts: &mut [Draft<'_>],
+) -> BTreeMap<String, Pending> {
     refuse_shared(drafts);
+    refuse_packed(ownership, drafts);
     let mut result = BTreeMap::new();
     for draft in drafts.iter().filter(|draft| draft.refused.is_none() && !draft.set.removing) {
         let Some(waves) = &draft.set.waves else { continue };
@@ -117,6 +124,20 @@ fn refuse_shared(drafts: &mut [Draft<'_>]) {
             let message = format!(
                 "baseline {name}: set {set} names it too, and one of the two has spec.rollout; a change that takes waves has its baselines \
                  to itself, because one policy carries each: name it in one set only"
+            );
+            draft.refuse(Refusal::new(reason::WAVE_CONFLICT, message));
+        }
+    }
+}
+
+/// A policy with several baselines cannot follow the waves of a change of one of them.
+fn refuse_packed(ownership: &Ownership<'_>, drafts: &mut [Draft<'_>]) {
+    for draft in drafts.iter_mut().filter(|draft| draft.set.waves.is_some()) {
+        if let Some(names) = packs::members(draft, ownership).into_values().next() {
+            let message = format!(
+                "the baselines {} share a policy because slots were short, and the set has spec.rollout: a change that takes waves has \
+                 one policy for each; take spec.rollout away, or name these in a set of their own",
+                names.join(", ")
             );
             draft.refuse(Refusal::new(reason::WAVE_CONFLICT, message));
         }
@@ -165,66 +186,56 @@ impl Pending {
         self.problem.clone().or_else(|| slots.staging_refusal(&steps, |name| is_staged(input, &steps, name)))
     }
 
-    /// Counts the targets of the waves as wanted.
-    pub(super) fn want<'a>(&self, draft: &Draft<'a>, wanted: &mut BTreeMap<&'a str, BTreeSet<TargetId>>) {
-        let targets = || self.waves.iter().flat_map(|wave| &wave.targets).map(|target| target.id.clone());
-        for name in draft.baselines.keys() {
-            wanted.entry(name).or_default().extend(targets());
-        }
+    /// The targets of the waves: they are wanted too.
+    pub(super) fn targets(&self) -> impl Iterator<Item = &TargetId> {
+        self.waves.iter().flat_map(|wave| &wave.targets).map(|target| &target.id)
     }
 
     /// What each wave needs, what changes, and what takes it back.
-    pub(super) fn plan(&self, input: &PlanInput<'_>, ownership: &Ownership<'_>, draft: &Draft<'_>) -> RolloutPlan {
+    pub(super) fn plan(&self, scene: Scene<'_, '_>, draft: &Draft<'_>) -> RolloutPlan {
+        let parts = Part::all(scene, draft);
         let waves = self.waves.iter().map(|wave| {
-            let baselines = draft.baselines.iter();
-            let steps = baselines.flat_map(|(name, compiled)| {
-                let carrier = ownership.carrier(name);
-                Part { input, baseline: name, compiled, carrier }.steps(&wave.targets)
-            });
+            let steps = parts.iter().flat_map(|part| part.steps(&wave.targets));
             let mut steps: Vec<Step> = steps.collect();
             steps.sort();
             WavePlan { name: wave.name.clone(), accounts: wave.accounts.clone(), steps }
         });
-        let changes = draft.baselines.iter().map(|(name, compiled)| {
-            let old = ownership.carrier(name).filter(|carrier| !carrier.policy.targets.is_empty());
-            let old = old.map(|carrier| carrier.policy.content.clone()).filter(|old| !same(old, &compiled.document));
-            ((*name).to_owned(), (compiled.content.clone(), old))
+        let changes = parts.iter().map(|part| {
+            let old = part.carrier.filter(|carrier| !carrier.policy.targets.is_empty());
+            let old =
+                old.map(|carrier| carrier.policy.content.clone()).filter(|old| !same(old, &part.compiled.document));
+            (part.name.to_owned(), (part.compiled.content.clone(), old))
         });
-        RolloutPlan {
-            waves: waves.collect(),
-            changes: changes.collect(),
-            rollback: self.rollback(input, ownership, draft),
-        }
+        RolloutPlan { waves: waves.collect(), changes: changes.collect(), rollback: self.rollback(&parts, draft) }
     }
 
-    fn rollback(&self, input: &PlanInput<'_>, ownership: &Ownership<'_>, draft: &Draft<'_>) -> Vec<Step> {
+    fn rollback(&self, parts: &[Part<'_>], draft: &Draft<'_>) -> Vec<Step> {
         let Some(set) = &draft.set.waves else { return Vec::new() };
         let of_waves: BTreeSet<&str> =
             self.waves.iter().flat_map(|wave| &wave.targets).map(|target| target.id.0.as_str()).collect();
         let mut steps = Vec::new();
-        for (name, compiled) in &draft.baselines {
-            let Some(carrier) = ownership.carrier(name) else { continue };
-            let part = Part { input, baseline: name, compiled, carrier: Some(carrier) };
+        for part in parts {
+            let (Some(carrier), name, key) = (part.carrier, part.name, part.baseline) else { continue };
             for (id, policy) in carrier.duplicates.iter().filter(|(_, policy)| policy.tags.contains_key(STAGED_TAG)) {
                 steps.extend(policy.targets.iter().map(|target| part.take_off(id, target)));
-                steps.push(Step::Delete { id: (*id).to_owned(), baseline: (*name).to_owned() });
+                steps.push(Step::Delete { id: (*id).to_owned(), baseline: key.to_owned() });
             }
             // What was in place and is not known any more is left where it is.
             if set.applied.is_some() && set.good.is_none() {
                 continue;
             }
-            let good = set.good.as_ref().filter(|good| good.contents.contains_key(*name));
+            let good = set.good.as_ref().filter(|good| good.contents.contains_key(name));
             let stays = |target: &str| {
                 let elsewhere =
-                    self.others.get(*name).is_some_and(|targets| targets.contains(&TargetId(target.to_owned())));
+                    self.others.get(name).is_some_and(|targets| targets.contains(&TargetId(target.to_owned())));
                 elsewhere || !of_waves.contains(target) || good.is_some_and(|good| good.targets.contains(target))
             };
             steps.extend(part.restore(carrier, good));
             let (left, gone): (Vec<&String>, Vec<&String>) =
                 carrier.policy.targets.iter().partition(|target| stays(target));
             steps.extend(gone.into_iter().map(|target| part.take_off(carrier.id, target)));
-            if left.is_empty() && good.is_none() && !self.others.contains_key(*name) {
-                steps.push(Step::Delete { id: carrier.id.to_owned(), baseline: (*name).to_owned() });
+            if left.is_empty() && good.is_none() && !self.others.contains_key(name) {
+                steps.push(Step::Delete { id: carrier.id.to_owned(), baseline: key.to_owned() });
             }
         }
         steps.sort();
@@ -249,15 +260,31 @@ fn same(content: &str, document: &Document) -> bool {
 /// One baseline of a change.
 struct Part<'a> {
     input: &'a PlanInput<'a>,
+    name: &'a str,
+    /// Key of its policy.
     baseline: &'a str,
     compiled: &'a Compiled<'a>,
     carrier: Option<&'a Carrier<'a>>,
 }
 
-impl Part<'_> {
+impl<'a> Part<'a> {
+    /// Those for which policies of others do not do.
+    fn all(scene: Scene<'a, 'a>, draft: &'a Draft<'a>) -> Vec<Self> {
+        let part = |(name, compiled): (&&'a str, &'a Compiled<'a>)| {
+            let baseline = scene.assignment.key(&draft.set.name, name)?;
+            let carrier = scene.ownership.carrier(baseline);
+            (!draft.needs(name).is_empty()).then_some(Self { input: scene.input, name, baseline, compiled, carrier })
+        };
+        draft.baselines.iter().filter_map(part).collect()
+    }
+
+    fn body(&self) -> PolicyBody {
+        Holding::single(self.name, self.compiled, self.baseline, Vec::new()).body(self.input)
+    }
+
     /// What is missing at the targets of a wave.
     fn steps(&self, targets: &[Target]) -> Vec<Step> {
-        let body = diff::body(self.input, self.compiled);
+        let body = self.body();
         let Some(carrier) = self.carrier else {
             return self.attach_new(body, targets);
         };
@@ -287,7 +314,7 @@ impl Part<'_> {
         let digest = digest(&body.content);
         body.name = self.input.owner.staged_name(self.baseline, &digest);
         body.description = format!("Staged for the first waves of a change. {}", body.description);
-        body.description = body.description.chars().take(diff::MAX_DESCRIPTION).collect();
+        body.description = body.description.chars().take(MAX_DESCRIPTION).collect();
         body.tags.insert(STAGED_TAG.to_owned(), digest.clone());
         let is_it = |policy: &crate::Policy| policy.tags.get(STAGED_TAG) == Some(&digest);
         let Some((id, found)) = carrier.duplicates.iter().find(|(_, policy)| is_it(policy)) else {
@@ -333,11 +360,11 @@ impl Part<'_> {
 
     /// Puts back the content that was last in place, where it is another one.
     fn restore(&self, carrier: &Carrier<'_>, good: Option<&Good>) -> Option<Step> {
-        let content = good?.contents.get(self.baseline)?;
+        let content = good?.contents.get(self.name)?;
         let other = Document::parse(content).is_ok_and(|good| !same(&carrier.policy.content, &good));
         // What protects those who are exempt is for all sets.
         (other && self.baseline != PROTECT_EXEMPT).then(|| {
-            let body = PolicyBody { content: content.clone(), ..diff::body(self.input, self.compiled) };
+            let body = PolicyBody { content: content.clone(), ..self.body() };
             self.update(carrier.id, body, false)
         })
     }

@@ -73,24 +73,38 @@ impl<'a> Slots<'a> {
         })
     }
 
-    /// Why there is no room for the attachments of `steps` beside those accepted.
-    pub(super) fn refusal(&self, steps: &[Step]) -> Option<Refusal> {
-        let full: Vec<(&Target, usize)> = attachments(steps)
-            .into_iter()
-            .filter_map(|(target, mut baselines)| {
-                baselines.extend(self.coming.get(&target.id).into_iter().flatten().map(String::as_str));
-                let coming = baselines.len();
-                let staged = self.staged(&target.id);
-                let needed = self.used(&target.id) - staged + coming + self.reserved + TRANSITION.max(staged);
-                (needed > self.limit).then_some((target, coming))
-            })
-            .collect();
-        let (target, coming) = *full.first()?;
+    /// Why there is no room for the attachments of `steps` beside those accepted. `leaving`: how many policies of the set go from a
+    /// target once what replaces them is enforced. Until then both are there, and the slot for that is taken.
+    pub(super) fn refusal(&self, steps: &[Step], leaving: &BTreeMap<TargetId, usize>) -> Option<Refusal> {
+        let mut full: Vec<(&Target, usize, bool)> = Vec::new();
+        for (target, own) in attachments(steps) {
+            let replacing = leaving.get(&target.id).copied().unwrap_or_default().min(own.len());
+            let others = self.coming.get(&target.id).into_iter().flatten().map(String::as_str);
+            let coming = own.into_iter().chain(others).collect::<BTreeSet<&str>>().len();
+            let on_the_way = self.used(&target.id) + coming + self.reserved;
+            // What is staged uses the slot for replacing.
+            let staged = self.staged(&target.id);
+            let in_the_end = on_the_way - staged - replacing + TRANSITION.max(staged);
+            if coming > replacing && in_the_end > self.limit {
+                full.push((target, coming, false));
+            } else if on_the_way > self.limit {
+                full.push((target, coming, true));
+            }
+        }
+        let (target, coming, on_the_way) = *full.first()?;
         let more = match full.len() - 1 {
             0 => String::new(),
             more => format!("; the same on {more} targets more"),
         };
         let (used, reserved, limit) = (self.used(&target.id), self.reserved, self.limit);
+        if on_the_way {
+            let message = format!(
+                "{target} has {used} policies; with {coming} to attach before those that they replace go, and {reserved} reserved, that \
+                 is {} of {limit}{more}: detach one for as long as it takes",
+                used + coming + reserved
+            );
+            return Some(Refusal::new(reason::NO_TRANSITION_SLOT, message));
+        }
         Some(Refusal::new(
             reason::NO_FREE_SLOT,
             format!(

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use super::key::baseline_of;
 use crate::cover::{Target, TargetId};
 
 /// A policy to write.
@@ -30,6 +31,17 @@ pub enum PolicyRef {
 /// One write to AWS. Ordered as plans are.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Step {
+    /// `TagResource`: somebody else's policy becomes ours.
+    Adopt {
+        /// The policy's id.
+        id: String,
+        /// The baseline that it is to carry.
+        baseline: String,
+        /// Its name yet.
+        name: String,
+        /// Tags that it gets, all at once.
+        tags: BTreeMap<String, String>,
+    },
     /// `CreatePolicy`.
     Create {
         /// The baseline that it carries.
@@ -78,11 +90,12 @@ pub enum Step {
 }
 
 impl Step {
-    /// The baseline that it is for.
+    /// What its policy is for: a baseline, with `/` and eight digits behind it for a variant, or a pack of several baselines.
     #[must_use]
     pub fn baseline(&self) -> &str {
         match self {
-            Self::Create { baseline, .. }
+            Self::Adopt { baseline, .. }
+            | Self::Create { baseline, .. }
             | Self::Update { baseline, .. }
             | Self::Attach { baseline, .. }
             | Self::Detach { baseline, .. }
@@ -90,12 +103,18 @@ impl Step {
         }
     }
 
+    /// The baseline, whichever variant of it; `pack` where there are several in one policy.
+    #[must_use]
+    pub fn baseline_name(&self) -> &str {
+        baseline_of(self.baseline())
+    }
+
     /// Whether an account may be less protected afterwards.
     #[must_use]
     pub fn weakens(&self) -> bool {
         match self {
             Self::Update { weakens, .. } | Self::Detach { weakens, .. } => *weakens,
-            Self::Create { .. } | Self::Attach { .. } | Self::Delete { .. } => false,
+            Self::Adopt { .. } | Self::Create { .. } | Self::Attach { .. } | Self::Delete { .. } => false,
         }
     }
 }
@@ -112,6 +131,9 @@ impl fmt::Display for PolicyRef {
 impl fmt::Display for Step {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Adopt { id, baseline, name, .. } => {
+                write!(formatter, "adopt policy {name} ({id}) for {baseline}: it gets our tags")
+            }
             Self::Create { policy, .. } => {
                 write!(formatter, "create policy {} ({} characters)", policy.name, policy.content.chars().count())
             }

@@ -36,7 +36,7 @@ pub(super) fn without_exemptions<'a>(inventory: &'a PolicyInventory, exempt: &Ex
 }
 
 /// A document without them; `None` when it is the same, or no document.
-fn forgiven(content: &str, exempt: &Exemptions) -> Option<String> {
+pub(crate) fn forgiven(content: &str, exempt: &Exemptions) -> Option<String> {
     Document::parse(content).ok()?;
     let mut document = json::parse(content).ok()?;
     let mut changed = false;

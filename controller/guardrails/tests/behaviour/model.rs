@@ -155,8 +155,11 @@ pub fn set(name: &str, mode: Mode, selection: Selection, baselines: &[&str]) -> 
         baselines: baselines.iter().map(ToString::to_string).collect(),
         previous: Vec::new(),
         in_place: false,
+        applied: None,
         removing: false,
         parameters: BTreeMap::new(),
+        adopt: BTreeMap::new(),
+        homes: BTreeMap::new(),
         exempt_principals: Vec::new(),
         waves: None,
         error: None,
@@ -178,6 +181,7 @@ pub struct World {
     pub limits: Limits,
     pub reserved_slots: u32,
     pub guarded: Guarded,
+    pub take_over: Option<String>,
     pub created: u32,
 }
 
@@ -197,6 +201,7 @@ impl World {
             limits: Limits { max_characters: 10_240, max_per_target: 10 },
             reserved_slots: 1,
             guarded: Guarded::default(),
+            take_over: None,
             created: 0,
         }
     }
@@ -212,6 +217,7 @@ impl World {
             limits: self.limits,
             reserved_slots: self.reserved_slots,
             guarded: &self.guarded,
+            take_over: self.take_over.as_deref(),
         })
     }
 
@@ -224,6 +230,11 @@ impl World {
 
     fn apply_one(&mut self, step: &Step) {
         match step {
+            Step::Adopt { id, tags, .. } => {
+                let found = self.inventory.policies.get_mut(id).expect("the policy to adopt exists");
+                assert!(!found.aws_managed);
+                found.tags.extend(tags.clone());
+            }
             Step::Create { policy, .. } => {
                 self.created += 1;
                 let id = format!("p-created{}", self.created);

@@ -163,7 +163,7 @@ proptest! {
         steps.dedup();
         prop_assert_eq!(&plan.steps, &steps);
         let rank = |step: &Step| match step {
-            Step::Create { .. } => 0,
+            Step::Adopt { .. } | Step::Create { .. } => 0,
             Step::Update { .. } => 1,
             Step::Attach { .. } => 2,
             Step::Detach { .. } | Step::Delete { .. } => panic!("{step} takes away"),

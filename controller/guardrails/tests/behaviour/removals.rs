@@ -112,9 +112,12 @@ fn what_was_left_behind_is_nobodys() {
     let policy = world.enforce(&sets);
     world.policy(&policy).tags.insert("soc2-operator.dev/retained".to_owned(), "all".to_owned());
     let plan = world.plan(&sets);
+    assert!(plan.owned.is_empty() && plan.sets[0].in_sync, "it goes on protecting");
+    world.policy(&policy).targets.clear();
+    let plan = world.plan(&sets);
     let refused = plan.sets[0].refused.as_ref().unwrap();
     assert_eq!(refused.reason, "NameTaken");
-    assert!(refused.message.contains("untag-resource") && plan.owned.is_empty(), "{refused}");
+    assert!(refused.message.contains(&format!("adopt: {policy}")), "{refused}");
 }
 
 proptest! {

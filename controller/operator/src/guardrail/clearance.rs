@@ -69,7 +69,7 @@ pub fn clearance(
 
 /// Other sets of the organization that name, or had, a baseline of which this one takes something away.
 fn others(context: &Context, set: &GuardrailSet, plan: &SetPlan) -> Vec<GuardrailSet> {
-    let taken: BTreeSet<&str> = plan.removals.iter().map(Step::baseline).collect();
+    let taken: BTreeSet<&str> = plan.removals.iter().map(Step::baseline_name).collect();
     let mut sets = context.stores.sets_of(&set.spec.organization_ref.name);
     sets.retain(|other| {
         other.name_any() != set.name_any() && retire::names_of(other).any(|name| taken.contains(name.as_str()))

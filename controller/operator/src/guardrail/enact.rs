@@ -8,7 +8,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use soc2_aws::{AwsError, Directory, ErrorClass, NewPolicy, PolicyWriter, Role, WriteGuard};
+use soc2_aws::{AwsError, Directory, ErrorClass, NewPolicy, PolicyWriter, Role, Tags as NewTags, WriteGuard};
 use soc2_guardrails::hold::HOLD_TAG;
 use soc2_guardrails::{Because, Policy, PolicyBody, PolicyRef, Step, Withheld};
 
@@ -69,19 +69,20 @@ pub async fn enact(context: &Context, observed: &Observed, set: &str, steps: &[S
     enacted
 }
 
-/// Tags policies.
+/// Tags policies. A tag is there or not: whoever comes after a crash tags the rest.
 ///
 /// # Errors
 /// Why it cannot be done now, in words.
 pub async fn tag(context: &Context, observed: &Observed, ids: &[String], key: &str, value: &str) -> Result<(), String> {
     let role = may_write(observed).map_err(|hold| hold.to_string())?;
-    let work = Work::new(context, observed, &role);
-    let tags = Tags::new(context, observed, &[]);
+    let mut work = Work::new(context, observed, &role);
+    let found = Tags::new(context, observed, &[]);
+    let tags = BTreeMap::from([(key.to_owned(), value.to_owned())]);
     for id in ids {
-        if let Some(Because::Tag { until, .. }) = tags.hold_of(id).await.map_err(|error| error.message)? {
+        if let Some(Because::Tag { until, .. }) = found.hold_of(id).await.map_err(|error| error.message)? {
             return Err(format!("the tag {HOLD_TAG} of {id} stops every write there until {until}"));
         }
-        work.writer.tag_policy(id, key, value, &work.guard).await.map_err(|error| error.message)?;
+        work.tag(id, &tags).await.map_err(|error| error.message)?;
         tracing::info!(policy = %id, key, value, "tagged");
     }
     context.feeds.request_policies(&work.name);
@@ -126,6 +127,8 @@ struct Work<'a> {
     guard: LiveGuard,
     /// Ids of policies created in this run, by name.
     created: BTreeMap<String, String>,
+    /// Tags of policies that were tagged in this run, by id.
+    tagged: BTreeMap<String, NewTags>,
 }
 
 impl<'a> Work<'a> {
@@ -144,6 +147,7 @@ impl<'a> Work<'a> {
                 organization: name.clone(),
             },
             created: BTreeMap::new(),
+            tagged: BTreeMap::new(),
             name,
         }
     }
@@ -159,6 +163,7 @@ impl<'a> Work<'a> {
 
     async fn write(&mut self, step: &Step) -> Result<(), AwsError> {
         match step {
+            Step::Adopt { id, tags, .. } => self.tag(id, tags).await,
             Step::Create { policy, .. } => self.create(policy).await,
             Step::Update { id, policy, .. } => {
                 self.writer.update_policy(id, &new_policy(policy), &self.guard).await?;
@@ -182,6 +187,17 @@ impl<'a> Work<'a> {
                 Ok(())
             }
         }
+    }
+
+    async fn tag(&mut self, id: &str, tags: &NewTags) -> Result<(), AwsError> {
+        self.writer.tag_policy(id, tags, &self.guard).await?;
+        if let Some(found) = self.observed.policy(id) {
+            let mut policy = Policy { targets: std::collections::BTreeSet::new(), ..found.clone() };
+            policy.tags.extend(tags.clone());
+            self.tagged.insert(id.to_owned(), policy.tags.clone());
+            self.push(Effect::Policy { id: id.to_owned(), policy, created: false });
+        }
+        Ok(())
     }
 
     async fn create(&mut self, policy: &PolicyBody) -> Result<(), AwsError> {
@@ -226,8 +242,13 @@ impl<'a> Work<'a> {
             name: policy.name.clone(),
             aws_managed: false,
             content: policy.content.clone(),
-            // An update leaves tags alone; what is read of them stays true.
-            tags: self.observed.policy(id).map_or_else(|| policy.tags.clone(), |found| found.tags.clone()),
+            // An update leaves tags alone; what is read of them, or was written just now, stays true.
+            tags: self
+                .tagged
+                .get(id)
+                .or_else(|| self.observed.policy(id).map(|found| &found.tags))
+                .unwrap_or(&policy.tags)
+                .clone(),
             targets: std::collections::BTreeSet::new(),
         };
         self.push(Effect::Policy { id: id.to_owned(), policy, created });

@@ -23,7 +23,7 @@ use std::time::Duration;
 use kube::ResourceExt;
 use kube::runtime::controller::Action;
 use soc2_crds::{GuardrailSet, RolloutStatus};
-use soc2_guardrails::{Clearance, SetPlan, WaitingKind};
+use soc2_guardrails::{CLUSTER_TAG, Clearance, Mode, SetPlan, WaitingKind};
 
 use self::tags::Tags;
 use crate::context::Context;
@@ -120,6 +120,10 @@ async fn turn(context: &Context, set: &Arc<GuardrailSet>) -> Result<Done, Error>
     if !is_removing(set) && plan.refused.is_none() {
         retire::hold(context, set).await?;
     }
+    // What is taken over is ours by its tag before anything is written to it, whichever set comes first.
+    if plan.mode == Mode::Enforce && !observed.plan.retag.is_empty() {
+        return take_over(context, &observed).await;
+    }
     let clearance = match clearance::clearance(context, &observed, set, &plan) {
         Ok(clearance) => clearance,
         Err(blocked) => return Ok(Done::Blocked(blocked)),
@@ -172,6 +176,18 @@ fn until_let_go(context: &Context, restraints: &restrain::Restraints, enacted: &
     let ends = withheld.chain(released).map(|end| until(end, now)).min().unwrap_or(IDLE);
     // Nobody tells when a tag is taken away, unless there is a queue of events.
     if enacted.withheld.is_empty() { ends } else { ends.min(jittered(TAGS)) }
+}
+
+/// Tags the policies of a cluster that is taken over as this one's.
+async fn take_over(context: &Context, observed: &Observed) -> Result<Done, Error> {
+    let ids = &observed.plan.retag;
+    Ok(match enact::tag(context, observed, ids, CLUSTER_TAG, &observed.owner.cluster_id).await {
+        Ok(()) => Done::Next(Action::requeue(AFTER_WRITES)),
+        Err(held) => {
+            let message = format!("{} policies of another cluster cannot be taken over yet: {held}", ids.len());
+            Done::Blocked(Blocked::waiting("TakingOver", message))
+        }
+    })
 }
 
 fn next(context: &Context, clearance: &Clearance, enacted: &enact::Enacted, settling: bool) -> Duration {

@@ -12,6 +12,9 @@ use soc2_posture::organization::Organization;
 use super::retire;
 use crate::context::Context;
 
+/// Annotation of an organization: id of a cluster that is gone, whose policies become ours.
+const TAKE_OVER: &str = "soc2-operator.dev/take-over";
+
 /// What one organization's sets are planned from, and the plan.
 pub struct Observed {
     /// The organization's object.
@@ -131,6 +134,7 @@ pub fn observe(context: &Context, name: &str) -> Result<Observed, Blocked> {
         limits: declared::limits(&object.spec),
         reserved_slots: object.spec.guardrails.reserved_slots,
         guarded: &guarded,
+        take_over: object.annotations().get(TAKE_OVER).map(|cluster| cluster.trim()),
     });
     Ok(Observed { object, organization, inventory, planned_on, owner, plan, settling })
 }

@@ -64,6 +64,8 @@ const CONDITIONS: &[&str] = &[
     "AwaitingPromotion",
     "RolledBack",
 ];
+/// Most policies of others, and other sets, that a baseline's status names.
+const MOST_NAMED: usize = 20;
 /// Most removals that are remembered over a crash; of more the rest needs a second approval then.
 const MOST_REMOVALS: usize = 500;
 
@@ -194,7 +196,10 @@ pub async fn report(
         baselines: status
             .baselines
             .iter()
-            .map(|found| (found.name.clone(), in_sync && found.attached == found.targets, found.drift_reverted))
+            .map(|found| {
+                let there = found.attached + found.satisfied >= found.targets;
+                (found.name.clone(), in_sync && there, found.drift_reverted)
+            })
             .collect(),
         pending_since: pending_since(set, outcome, (context.now)()),
     };
@@ -252,12 +257,17 @@ fn baselines(set: &GuardrailSet, observed: &Observed, plan: &SetPlan, put_back: 
     let before = set.status.as_ref().map(|status| status.baselines.as_slice()).unwrap_or_default();
     let current = plan.baselines.iter().map(|baseline| {
         let reverted = before.iter().find(|old| old.name == baseline.name).map_or(0, |old| old.drift_reverted);
-        let done = put_back.iter().filter(|step| step.baseline() == baseline.name).count();
+        let its = |step: &&&Step| Some(step.baseline()) == baseline.key.as_deref();
+        let done = put_back.iter().filter(its).count();
+        let others = plan.shared.iter().filter(|shared| shared.baseline == baseline.name);
         BaselineStatus {
             name: baseline.name.clone(),
             policy_id: baseline.policy_id.clone(),
-            targets: u32::try_from(baseline.targets.len()).unwrap_or(u32::MAX),
+            targets: count(baseline.targets.len()),
             attached: baseline.attached,
+            satisfied: count(baseline.satisfied.len()),
+            satisfied_by: baseline.satisfied_by().into_iter().take(MOST_NAMED).map(str::to_owned).collect(),
+            stricter: others.take(MOST_NAMED).map(|shared| shared.set.clone()).collect(),
             drift_reverted: reverted + done as u64,
         }
     });
@@ -265,7 +275,7 @@ fn baselines(set: &GuardrailSet, observed: &Observed, plan: &SetPlan, put_back: 
     let named = |name: &str| {
         observed.plan.sets.iter().any(|other| other.baselines.iter().any(|baseline| baseline.name == name))
     };
-    let gone = before.iter().filter(|old| !named(&old.name) && observed.plan.carriers.contains_key(&old.name));
+    let gone = before.iter().filter(|old| !named(&old.name) && observed.plan.carries(&old.name));
     let gone = gone.map(|old| BaselineStatus { targets: 0, ..old.clone() });
     current.chain(gone).collect()
 }
@@ -275,6 +285,7 @@ fn plan_status(plan: &SetPlan) -> Option<PlanStatus> {
     let counts = plan.counts();
     Some(PlanStatus {
         hash: plan.hash.clone(),
+        adopt: counts.adopt,
         create: counts.create,
         update: counts.update,
         attach: counts.attach,
@@ -285,6 +296,10 @@ fn plan_status(plan: &SetPlan) -> Option<PlanStatus> {
         changed_accounts: plan.changed_accounts,
         summary: plan.all().take(20).map(Step::to_string).collect(),
     })
+}
+
+fn count(number: usize) -> u32 {
+    u32::try_from(number).unwrap_or(u32::MAX)
 }
 
 /// What every report says, and what stands until a report says otherwise.

@@ -9,6 +9,7 @@ use soc2_crds::{DifferenceStatus, GuardrailSet, GuardrailSetStatus, HoldStatus, 
 use soc2_feed::ORGANIZATIONS;
 use soc2_guardrails::fight::{self, Reverts};
 use soc2_guardrails::hold::{BREAK_GLASS, is_about, subject_of};
+use soc2_guardrails::plan::baseline_of;
 use soc2_guardrails::{Because, Deed, Drift, Release, SetPlan, Step, TargetId, Withheld, responsible, withhold};
 
 use super::observe::Observed;
@@ -166,7 +167,8 @@ fn differences<'a>(
     let found = differing.take(MOST).map(|drift| {
         let what: String = drift.to_string().chars().take(LONGEST).collect();
         let before = status.differences.iter().find(|before| before.what == what);
-        let carrier = status.baselines.iter().find(|baseline| Some(baseline.name.as_str()) == drift.baseline());
+        let carrier =
+            status.baselines.iter().find(|baseline| Some(baseline.name.as_str()) == drift.baseline().map(baseline_of));
         let carrier = carrier.and_then(|baseline| baseline.policy_id.as_deref());
         let since = before.map_or(now, |before| before.since.0);
         let mut difference = before.cloned().unwrap_or(DifferenceStatus {

@@ -98,7 +98,11 @@ pub async fn retain(context: &Context, observed: &Observed, set: Arc<GuardrailSe
     let staged = staged(observed.inventory.policies.iter().filter(|(_, policy)| observed.owner.owns(policy)));
     let of_mine =
         |name: &String| observed.plan.carriers.get(name).into_iter().chain(staged.get(name).into_iter().flatten());
-    let left: Vec<String> = mine.iter().flat_map(of_mine).cloned().collect();
+    // Of its variants and packs nobody else has anything, whoever names the same baselines.
+    let planned = observed.plan.sets.iter().find(|plan| plan.name == set.name_any());
+    let own = planned.iter().flat_map(|plan| &plan.own).cloned();
+    let named = mine.iter().flat_map(of_mine).cloned();
+    let left: Vec<String> = named.chain(own).collect::<BTreeSet<String>>().into_iter().collect();
     if !left.is_empty()
         && let Err(held) = enact::tag(context, observed, &left, RETAINED_TAG, &set.name_any()).await
     {

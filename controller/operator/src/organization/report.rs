@@ -119,7 +119,8 @@ fn stalled(context: &Context, name: &str, foreign_cluster: Option<&str>) -> Opti
     }
     let cluster = foreign_cluster?;
     let message = format!(
-        "policies with our owner id carry the tag of cluster {cluster}: nothing is written; choose another ownerId, or remove that cluster's policies"
+        "policies with our owner id carry the tag of cluster {cluster}: nothing is written; once that cluster is gone, take them over \
+         with the annotation soc2-operator.dev/take-over: {cluster}; else choose another ownerId, or remove that cluster's policies"
     );
     Some(("OwnedByOtherCluster", message))
 }

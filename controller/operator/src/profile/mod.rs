@@ -2,6 +2,7 @@
 
 mod news;
 mod observe;
+mod published;
 mod report;
 mod working;
 
@@ -18,6 +19,7 @@ use crate::control::{Reconciler, jittered, until};
 use crate::error::Error;
 
 pub use observe::{Observed, Waiting};
+pub use published::PublishedGuardrails;
 pub use working::Working;
 
 /// What is missing may be there soon.

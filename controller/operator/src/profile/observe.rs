@@ -124,7 +124,7 @@ pub fn observe(
     }
     let protection = view.world.read(|world| {
         let tree = world.organization.as_ref();
-        tree.map(|tree| protections(context, &catalog, (profile, &object), tree, &view.facts)).unwrap_or_default()
+        tree.map(|tree| protections(context, (profile, &object), tree, &view.facts)).unwrap_or_default()
     });
     let written = Written::of(name, &context.stores.exceptions, &context.stores.attestations);
     Ok(Observed { object, view, protection, catalog, written })
@@ -165,15 +165,25 @@ fn swept(profile: &ComplianceProfile, organization: Option<&Organization>, facts
 
 fn protections(
     context: &Context,
-    catalog: &Catalog,
     (profile, object): (&ComplianceProfile, &AwsOrganization),
     organization: &Organization,
     facts: &FeedFacts,
 ) -> BTreeMap<String, ProtectionByAccount> {
     // A reading that failed is not what is true now.
     let inventory = if facts.policies.error.is_none() { facts.inventory.as_deref() } else { None };
+    if facts.inventory.is_none()
+        && let Some(published) = context.working.guardrails.protection(profile, organization, (context.now)())
+    {
+        return published;
+    }
     let sets = context.stores.sets_of(&object.name_any());
-    let required = profile.spec.guardrails.required.iter().filter_map(|name| catalog.guardrail(name));
+    let required = &profile.spec.guardrails.required;
+    if required.is_empty() {
+        return BTreeMap::new();
+    }
+    // Those of objects too; one that there is not, or that has mistakes, refuses the profile.
+    let library = context.library().guardrails;
+    let required = library.iter().filter(|guardrail| required.contains(&guardrail.name));
     required
         .map(|guardrail| {
             let sets = sets.iter().map(|set| &set.spec);

@@ -13,7 +13,7 @@ use soc2_posture::objects::{self, conditions::Fact};
 use soc2_posture::protection::ProtectionByAccount;
 use soc2_posture::{Assessment, Desired, Memory, SpecError, World, assess, reassess};
 
-use super::Observed;
+use super::{Observed, PublishedGuardrails};
 use crate::assessed::Current;
 use crate::context::Context;
 use crate::owners::ExceptionsOf;
@@ -24,6 +24,8 @@ const ACKNOWLEDGE_TARGETS: &str = "soc2-operator.dev/acknowledge-targets";
 /// Assessments by profile.
 #[derive(Default)]
 pub struct Working {
+    /// What a former process published of required guardrails.
+    pub guardrails: PublishedGuardrails,
     entries: Mutex<BTreeMap<String, Entry>>,
 }
 
@@ -70,10 +72,10 @@ pub struct Assessed {
 impl Working {
     /// Begins with what the published postures say, by profile.
     #[must_use]
-    pub fn with_memories(memories: BTreeMap<String, Memory>) -> Self {
+    pub fn with_memories(memories: BTreeMap<String, Memory>, guardrails: PublishedGuardrails) -> Self {
         let entry = |memory| Entry { memory, ..Entry::default() };
         let entries = memories.into_iter().map(|(profile, memory)| (profile, entry(memory))).collect();
-        Self { entries: Mutex::new(entries) }
+        Self { guardrails, entries: Mutex::new(entries) }
     }
 
     /// Whether this process has assessed the profile; what was published before was another's work.

@@ -46,7 +46,7 @@ pub enum SpecError {
         category: &'static str,
     },
     /// The library has no such guardrail.
-    #[error("{field}: the library has no guardrail {name:?}")]
+    #[error("{field}: there is no guardrail {name:?} in the library, and no valid ScpBaseline of this name")]
     UnknownGuardrail {
         /// Path of the field.
         field: String,

@@ -98,7 +98,8 @@ pub struct Desired<'a> {
     pub catalog: &'a Arc<Catalog>,
     /// The organization that it refers to.
     pub organization: &'a AwsOrganizationSpec,
-    /// For each guardrail that may be required, which accounts it protects. What is absent is unknown.
+    /// For each guardrail that may be required, which accounts it protects. What is absent is unknown, and one beyond the
+    /// built-in library is not there.
     pub protection: &'a BTreeMap<String, ProtectionByAccount>,
     /// Exceptions and attestations.
     pub owners: Owners<'a>,

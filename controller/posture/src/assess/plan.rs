@@ -167,7 +167,7 @@ pub(crate) fn plan(desired: &Desired<'_>, world: &World, before: &Judgements) ->
             .as_ref()
             .is_some_and(|wanted| wanted.treat_as == NoFindingsTreatment::NotApplicable),
         suppressed_until: profile.suppressed.as_ref().map(suppressed_until).transpose()?,
-        guardrails: guardrails(profile, desired.catalog)?,
+        guardrails: guardrails(desired)?,
         min_accounts: profile.targets.min_accounts,
         manual: manual(profile)?,
         objectives: objectives(profile)?,
@@ -334,10 +334,11 @@ fn begin_of_day(field: &str, value: &str) -> Result<Timestamp, SpecError> {
     day.to_zoned(TimeZone::UTC).map(|moment| moment.timestamp()).map_err(|_| bad())
 }
 
-fn guardrails(profile: &ComplianceProfileSpec, catalog: &Catalog) -> Result<Vec<String>, SpecError> {
+/// The required guardrails: built-in ones, and others of which the caller knows what they protect.
+fn guardrails(desired: &Desired<'_>) -> Result<Vec<String>, SpecError> {
     let mut names: Vec<String> = Vec::new();
-    for (at, name) in profile.guardrails.required.iter().enumerate() {
-        if catalog.guardrail(name).is_none() {
+    for (at, name) in desired.profile.guardrails.required.iter().enumerate() {
+        if desired.catalog.guardrail(name).is_none() && !desired.protection.contains_key(name) {
             let field = format!("spec.guardrails.required[{at}]");
             return Err(SpecError::UnknownGuardrail { field, name: name.clone() });
         }

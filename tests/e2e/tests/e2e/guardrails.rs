@@ -111,11 +111,17 @@ async fn a_policy_of_our_name_without_our_tags_is_refused_and_left_alone() -> Re
     let _operator = stand.operator().await?;
     let original = enforced(&stand).await?;
     let id = original["id"].as_str().context("id")?.to_owned();
-    // Somebody takes the tags away: the policy is nobody's now, and its name is taken.
+    // Somebody takes the tags away: the policy is nobody's now, and does as anybody's would as long as it denies the same.
     stand.sandbox.post(&format!("/world/policies/{id}"), json!({"tags": {}})).await?;
-    stand.condition("grset", "leave-org", "Refused", "True", "NameTaken").await?;
+    eventually("the policy to be somebody else's", || async {
+        let set = stand.get("grset", "leave-org").await?;
+        ensure!(set["status"]["baselines"][0]["satisfiedBy"] == json!([id]), "{:#}", set["status"]);
+        Ok(())
+    })
+    .await?;
     let count = writes(&stand).await?.len();
     stand.sandbox.post(&format!("/world/policies/{id}"), json!({"content": r#"{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Action":"s3:*","Resource":"*"}]}"#})).await?;
+    stand.condition("grset", "leave-org", "Refused", "True", "NameTaken").await?;
     stand.kubectl(&["annotate", "awsorg", "acme", "soc2-operator.dev/requestedAt=again"]).await?;
     let last = stand.sandbox.last_call().await?;
     eventually("two readings of the policies", || async {

@@ -20,6 +20,7 @@ mod guardrail_adversity;
 mod guardrail_changes;
 mod guardrail_crashes;
 mod guardrail_ends;
+mod guardrail_foreign;
 mod guardrail_holds;
 mod guardrail_library;
 mod guardrail_worlds;

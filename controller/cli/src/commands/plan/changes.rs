@@ -4,6 +4,8 @@ use soc2_guardrails::{Document, Plan, PolicyInventory, SetPlan, Step};
 
 /// A plan, ready to be shown.
 pub struct Changes<'a> {
+    /// Ids of policies of another cluster that are taken over first.
+    pub retag: &'a [String],
     /// The sets, by name.
     pub sets: Vec<SetChanges<'a>>,
 }
@@ -40,14 +42,14 @@ impl<'a> Changes<'a> {
                     let before = inventory.policies.get(id).map(|found| statements(&found.content));
                     (before.unwrap_or_default(), Vec::new())
                 }
-                Step::Attach { .. } | Step::Detach { .. } => (Vec::new(), Vec::new()),
+                Step::Adopt { .. } | Step::Attach { .. } | Step::Detach { .. } => (Vec::new(), Vec::new()),
             };
             let gone = before.iter().filter(|one| !after.contains(one)).cloned().collect();
             let new = after.iter().filter(|one| !before.contains(one)).cloned().collect();
             Change { step, gone, new }
         };
         let set = |plan: &'a SetPlan| SetChanges { plan, steps: plan.all().map(change).collect() };
-        Self { sets: plan.sets.iter().map(set).collect() }
+        Self { retag: &plan.retag, sets: plan.sets.iter().map(set).collect() }
     }
 }
 

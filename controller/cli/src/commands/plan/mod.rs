@@ -3,24 +3,20 @@
 #![allow(clippy::doc_markdown, reason = "these comments are the help, where backticks would be shown")]
 
 mod changes;
+mod planned;
 mod show;
 
-use std::collections::BTreeSet;
 use std::path::PathBuf;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::Result;
 use clap::{Args, ValueEnum};
-use kube::ResourceExt;
-use soc2_crds::AwsOrganization;
-use soc2_guardrails::library::exempt_by_organization;
-use soc2_guardrails::{CLUSTER_TAG, OWNER_TAG, Owner, Plan, PlanInput, PolicyInventory, SetInput, declared};
+use soc2_guardrails::Plan;
 
 use self::changes::Changes;
-use super::{Notes, complain, prepare, print, print_json};
+pub use self::planned::{Planned, Request};
+use super::{Notes, complain, print, print_json};
 use crate::args::Manifests as Files;
 use crate::exit::Exit;
-use crate::manifests::Manifests;
-use crate::snapshot;
 
 /// Arguments of `plan`.
 #[derive(Debug, Args)]
@@ -75,78 +71,30 @@ pub fn run(args: &PlanArgs, notes: &Notes) -> Exit {
 }
 
 fn planned(args: &PlanArgs, notes: &Notes) -> Result<Exit> {
-    let (manifests, exit) = prepare::manifests(&args.manifests, notes)?;
-    ensure!(exit == Exit::Passed, "nothing is planned from manifests that are not valid");
-    let object = the_organization(&manifests, args.organization.as_deref())?;
-    let (organization, inventory) = snapshot::organization(&args.snapshot)?;
-    let inventory = inventory.context("organization.json has no Policies: they were not read")?;
-    let objects = manifests.baselines.iter().map(|found| (found.object.name_any(), &found.object.spec));
-    let objects: Vec<_> = objects.collect();
-    let objects = objects.iter().map(|(name, spec)| (name.as_str(), *spec));
-    let (library, invalid) = declared::library(prepare::catalog()?, objects);
-    let of_organization = |set: &&soc2_crds::GuardrailSet| set.spec.organization_ref.name == object.name_any();
-    let sets = manifests.sets.iter().map(|found| &found.object).filter(of_organization);
-    let sets: Vec<SetInput> = sets.map(|set| declared::set_input(set, &organization, &invalid, false)).collect();
-    ensure!(!sets.is_empty(), "there is no GuardrailSet of organization {} in these files", object.name_any());
-    let owner = owner(args, object, &organization.id, &inventory)?;
-    let exempt = exempt_by_organization(&object.spec).map_err(anyhow::Error::msg)?;
-    let guarded = declared::guarded(&object.spec);
-    let plan = soc2_guardrails::plan(&PlanInput {
-        org: &organization,
-        inventory: &inventory,
-        owner: &owner,
-        library: &library,
-        sets: &sets,
-        exempt: &exempt,
-        limits: declared::limits(&object.spec),
-        reserved_slots: object.spec.guardrails.reserved_slots,
-        guarded: &guarded,
-    });
-    let changes = Changes::new(&plan, &inventory);
+    let planned = Planned::new(
+        &Request {
+            snapshot: &args.snapshot,
+            files: &args.manifests,
+            organization: args.organization.as_deref(),
+            cluster_id: args.cluster_id.as_deref(),
+        },
+        notes,
+    )?;
+    let changes = Changes::new(&planned.plan, &planned.inventory);
     match args.output {
         PlanFormat::Text => print(&show::text(&changes))?,
         PlanFormat::Json => print_json(&show::json(&changes))?,
         PlanFormat::Markdown => print(&show::markdown(&changes))?,
     }
-    Ok(exit_of(&plan))
+    Ok(exit_of(&planned.plan))
 }
 
 fn exit_of(plan: &Plan) -> Exit {
     if plan.sets.iter().any(|set| set.refused.is_some()) {
         Exit::Failed
-    } else if plan.sets.iter().any(|set| set.all().next().is_some()) {
+    } else if !plan.retag.is_empty() || plan.sets.iter().any(|set| set.all().next().is_some()) {
         Exit::Unusable
     } else {
         Exit::Passed
     }
-}
-
-/// The organization of these files.
-fn the_organization<'a>(manifests: &'a Manifests, wanted: Option<&str>) -> Result<&'a AwsOrganization> {
-    let mut found = manifests.organizations.iter().map(|found| &found.object);
-    if let Some(name) = wanted {
-        return found
-            .find(|object| object.name_any() == name)
-            .with_context(|| format!("there is no AwsOrganization {name}"));
-    }
-    let first = found.next().context("there is no AwsOrganization in these files")?;
-    ensure!(found.next().is_none(), "there are several AwsOrganizations in these files: say which with --organization");
-    Ok(first)
-}
-
-/// Who owns policies. The cluster is told by the tags, if all policies of ours agree.
-fn owner(args: &PlanArgs, object: &AwsOrganization, organization: &str, inventory: &PolicyInventory) -> Result<Owner> {
-    let owner_id = object.spec.owner_id.clone().unwrap_or_else(|| object.name_any());
-    let ours = inventory.policies.values().filter(|policy| policy.tags.get(OWNER_TAG) == Some(&owner_id));
-    let clusters: BTreeSet<&String> = ours.filter_map(|policy| policy.tags.get(CLUSTER_TAG)).collect();
-    let cluster_id = match (&args.cluster_id, clusters.len()) {
-        (Some(id), _) => id.clone(),
-        (None, 0) => "(the cluster's)".to_owned(),
-        (None, 1) => clusters.into_iter().next().cloned().unwrap_or_default(),
-        (None, _) => bail!(
-            "policies of owner {owner_id} are of several clusters ({}): say which with --cluster-id",
-            clusters.into_iter().cloned().collect::<Vec<_>>().join(", ")
-        ),
-    };
-    Ok(Owner { owner_id, cluster_id, organization_id: organization.to_owned() })
 }

@@ -1,18 +1,25 @@
 //! A plan as text, JSON and Markdown.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use serde_json::{Value, json};
-use soc2_guardrails::{SetPlan, Step};
+use soc2_guardrails::{BaselinePlan, SetPlan, Step};
 
 use super::changes::{Change, Changes, SetChanges};
 
 /// For people: `+` is new, `~` is changed, `-` goes away.
 pub fn text(changes: &Changes<'_>) -> String {
     let mut out = String::new();
+    for id in changes.retag {
+        let _ = writeln!(out, "~ take over policy {id} of another cluster: it gets the tag of this one");
+    }
     for set in &changes.sets {
         let _ = writeln!(out, "GuardrailSet {} ({:?})", set.plan.name, set.plan.mode);
         let _ = writeln!(out, "  {}", verdict(set.plan));
+        for note in notes(set.plan) {
+            let _ = writeln!(out, "  = {note}");
+        }
         for change in &set.steps {
             let _ = writeln!(out, "  {} {}", sign(change.step), change.step);
             for (sign, statements) in [("-", &change.gone), ("+", &change.new)] {
@@ -35,8 +42,18 @@ pub fn text(changes: &Changes<'_>) -> String {
 /// For a comment on a pull request.
 pub fn markdown(changes: &Changes<'_>) -> String {
     let mut out = format!("### Guardrails: {}\n", total(changes));
+    for id in changes.retag {
+        let _ = write!(out, "\nPolicy `{id}` of another cluster is taken over.\n");
+    }
     for set in &changes.sets {
         let _ = write!(out, "\n#### `{}` ({:?})\n\n{}\n", set.plan.name, set.plan.mode, verdict(set.plan));
+        let notes = notes(set.plan);
+        if !notes.is_empty() {
+            out.push('\n');
+        }
+        for note in notes {
+            let _ = writeln!(out, "- {note}");
+        }
         if set.steps.is_empty() {
             continue;
         }
@@ -57,7 +74,7 @@ pub fn markdown(changes: &Changes<'_>) -> String {
 
 /// For machines.
 pub fn json(changes: &Changes<'_>) -> Value {
-    json!({"sets": changes.sets.iter().map(set).collect::<Vec<_>>()})
+    json!({"takeOver": changes.retag, "sets": changes.sets.iter().map(set).collect::<Vec<_>>()})
 }
 
 fn set(set: &SetChanges<'_>) -> Value {
@@ -73,6 +90,9 @@ fn set(set: &SetChanges<'_>) -> Value {
         "weakens": plan.weakens(),
         "affectedAccounts": plan.affected_accounts,
         "changedAccounts": plan.changed_accounts,
+        "baselines": plan.baselines.iter().map(baseline).collect::<Vec<_>>(),
+        "stricter": plan.shared.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        "adopt": counts.adopt,
         "create": counts.create,
         "update": counts.update,
         "attach": counts.attach,
@@ -81,6 +101,40 @@ fn set(set: &SetChanges<'_>) -> Value {
         "drift": plan.drift.iter().map(ToString::to_string).collect::<Vec<_>>(),
         "steps": set.steps.iter().map(step).collect::<Vec<_>>(),
     })
+}
+
+fn baseline(baseline: &BaselinePlan) -> Value {
+    let by: BTreeMap<&str, _> = baseline.satisfied.iter().map(|(target, by)| (target.0.as_str(), by)).collect();
+    json!({
+        "name": baseline.name,
+        "policy": baseline.policy,
+        "policyId": baseline.policy_id,
+        "packedWith": baseline.packed_with,
+        "targets": baseline.targets.iter().map(|target| target.id.0.as_str()).collect::<Vec<_>>(),
+        "attached": baseline.attached,
+        "satisfiedBy": by,
+    })
+}
+
+/// What is in force by others, together, or by two sets at once.
+fn notes(plan: &SetPlan) -> Vec<String> {
+    let mut notes = Vec::new();
+    if plan.refused.is_some() {
+        return notes;
+    }
+    for baseline in &plan.baselines {
+        for (target, by) in &baseline.satisfied {
+            let (name, by) = (&baseline.name, by.join(", "));
+            notes.push(format!(
+                "{name} is in force on {target} already: {by} deny the same; nothing of ours is put there"
+            ));
+        }
+        if let Some(policy) = baseline.policy.as_ref().filter(|_| !baseline.packed_with.is_empty()) {
+            notes.push(format!("{} shares policy {policy} with {}", baseline.name, baseline.packed_with.join(", ")));
+        }
+    }
+    notes.extend(plan.shared.iter().map(ToString::to_string));
+    notes
 }
 
 fn step(change: &Change<'_>) -> Value {
@@ -99,7 +153,7 @@ fn step(change: &Change<'_>) -> Value {
 fn sign(step: &Step) -> &'static str {
     match step {
         Step::Create { .. } | Step::Attach { .. } => "+",
-        Step::Update { .. } => "~",
+        Step::Adopt { .. } | Step::Update { .. } => "~",
         Step::Detach { .. } | Step::Delete { .. } => "-",
     }
 }
@@ -123,9 +177,11 @@ fn verdict(plan: &SetPlan) -> String {
 fn total(changes: &Changes<'_>) -> String {
     let sum = |count: fn(&SetPlan) -> u32| changes.sets.iter().map(|set| count(set.plan)).sum::<u32>();
     let refused = changes.sets.iter().filter(|set| set.plan.refused.is_some()).count();
+    let adopted = sum(|plan| plan.counts().adopt);
+    let adopted = if adopted == 0 { String::new() } else { format!("{adopted} to adopt, ") };
     let refused = if refused == 0 { String::new() } else { format!(", {refused} sets refused") };
     format!(
-        "{} to create, {} to change, {} to attach, {} to detach, {} to delete{refused}",
+        "{adopted}{} to create, {} to change, {} to attach, {} to detach, {} to delete{refused}",
         sum(|plan| plan.counts().create),
         sum(|plan| plan.counts().update),
         sum(|plan| plan.counts().attach),

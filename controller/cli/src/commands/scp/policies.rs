@@ -50,6 +50,15 @@ impl Policies {
         Ok(Self { snapshot, files, full_access: Document::parse(FULL_ACCESS)? })
     }
 
+    /// Those of a reading, or what a plan makes of it, with documents from files beside them.
+    ///
+    /// # Errors
+    /// When a file cannot be read, or is no policy document.
+    pub fn of(organization: Organization, inventory: PolicyInventory, files: &[PathBuf]) -> Result<Self> {
+        let files = files.iter().map(|path| read_document(path)).collect::<Result<_>>()?;
+        Ok(Self { snapshot: Some((organization, inventory)), files, full_access: Document::parse(FULL_ACCESS)? })
+    }
+
     /// Makes the policies ready to be asked for any account.
     #[must_use]
     pub fn ready(&self) -> Ready<'_> {

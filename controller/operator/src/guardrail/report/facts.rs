@@ -1,7 +1,9 @@
 //! What the conditions and events of a set say of a turn.
 
+use std::collections::BTreeMap;
+
 use soc2_crds::GuardrailSet;
-use soc2_guardrails::{Mode, Step, Waiting, WaitingKind};
+use soc2_guardrails::{Mode, SetPlan, Step, Waiting, WaitingKind};
 
 use super::Outcome;
 use crate::kubernetes::conditions::Fact;
@@ -36,9 +38,7 @@ pub(super) fn facts(outcome: &Outcome<'_>, in_sync: bool, settling: bool) -> Vec
         return waits(outcome, waiting, in_sync);
     }
     if in_sync {
-        let attached: u32 = plan.baselines.iter().map(|baseline| baseline.attached).sum();
-        let (policies, accounts) = (plan.baselines.len(), plan.affected_accounts);
-        let message = format!("{policies} policies on {attached} targets protect {accounts} accounts");
+        let message = in_place(plan);
         return vec![
             Fact::yes("InSync", "InSync", message),
             Fact::yes("Ready", "Reconciled", "AWS is as this set wants it"),
@@ -64,6 +64,26 @@ pub(super) fn facts(outcome: &Outcome<'_>, in_sync: bool, settling: bool) -> Vec
         Fact::yes("Ready", "Reconciled", "what differs is not this operator's to change"),
         Fact::no("InSync", "Drifted", drift),
     ]
+}
+
+/// What protects the accounts.
+fn in_place(plan: &SetPlan) -> String {
+    // Of baselines in one policy each is attached where the policy is.
+    let by_policy: BTreeMap<_, u32> =
+        plan.baselines.iter().map(|baseline| (&baseline.policy, baseline.attached)).collect();
+    let (attached, accounts) = (by_policy.values().sum::<u32>(), plan.affected_accounts);
+    let mut message = format!("{} policies on {attached} targets protect {accounts} accounts", plan.policies);
+    let satisfied = plan.baselines.iter().filter(|baseline| !baseline.satisfied.is_empty());
+    let satisfied: Vec<String> = satisfied
+        .map(|baseline| {
+            let by: Vec<&str> = baseline.satisfied_by().into_iter().take(3).collect();
+            format!("{} on {} targets by {}", baseline.name, baseline.satisfied.len(), by.join(", "))
+        })
+        .collect();
+    if !satisfied.is_empty() {
+        message = format!("{message}; policies of others deny the same: {}", satisfied.join("; "));
+    }
+    message
 }
 
 /// Why the rest is not done. The operator did its job: `Ready` is true.

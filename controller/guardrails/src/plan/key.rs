@@ -1,0 +1,75 @@
+//! What a policy of ours is for, as its tag says it: its key, which never changes.
+//!
+//! | key | a policy of |
+//! |---|---|
+//! | `restrict-regions` | a baseline |
+//! | `restrict-regions/1a2b3c4d` | the baseline with other parameters or exemptions, for other targets: a variant |
+//! | `pack/production/1` | several baselines of the set `production` |
+//!
+//! Names of baselines and sets have no `/`.
+
+use sha2::{Digest, Sha256};
+
+/// First part of the key of a policy with several baselines.
+const PACK: &str = "pack";
+/// Digits of a variant, and of every policy's name.
+const DIGITS: usize = 8;
+
+/// The baseline of a policy of ours, by what its tag says that it is for; `pack` for a policy with several.
+#[must_use]
+pub fn baseline_of(key: &str) -> &str {
+    key.split('/').next().unwrap_or(key)
+}
+
+/// Key of a baseline's variant that says this.
+pub(super) fn variant(baseline: &str, says: &str) -> String {
+    format!("{baseline}/{}", digits(&[baseline, says]))
+}
+
+/// Key of a set's policy with several baselines.
+pub(super) fn pack(set: &str, number: usize) -> String {
+    format!("{PACK}/{set}/{number}")
+}
+
+/// The set of a policy with several baselines.
+pub(super) fn set_of_pack(key: &str) -> Option<&str> {
+    let mut parts = key.split('/');
+    match (parts.next(), parts.next(), parts.next()) {
+        (Some(PACK), Some(set), Some(_)) => Some(set),
+        _ => None,
+    }
+}
+
+/// Number of a policy with several baselines, among those of its set.
+pub(super) fn number_of_pack(key: &str) -> usize {
+    key.rsplit('/').next().and_then(|number| number.parse().ok()).unwrap_or_default()
+}
+
+/// Eight hex digits of texts.
+pub(super) fn digits(texts: &[&str]) -> String {
+    let mut hash = Sha256::new();
+    for text in texts {
+        hash.update((text.len() as u64).to_be_bytes());
+        hash.update(text.as_bytes());
+    }
+    let mut digits = hex::encode(hash.finalize());
+    digits.truncate(DIGITS);
+    digits
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_say_whose_they_are() {
+        let variant = variant("restrict-regions", "this");
+        assert_eq!((baseline_of(&variant), set_of_pack(&variant)), ("restrict-regions", None));
+        assert_eq!(variant.len(), "restrict-regions/12345678".len());
+        assert_eq!((baseline_of("restrict-regions"), set_of_pack("restrict-regions")), ("restrict-regions", None));
+        assert_eq!(set_of_pack(&pack("production", 1)), Some("production"));
+        assert_eq!(number_of_pack(&pack("production", 12)), 12);
+        // A baseline may be called so, and have variants.
+        assert_eq!((set_of_pack("pack"), set_of_pack("pack/12345678")), (None, None));
+    }
+}
