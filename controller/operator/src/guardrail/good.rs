@@ -64,11 +64,10 @@ pub async fn load(context: &Context, set: &GuardrailSet) -> Result<(), Error> {
     };
     let found = api(context).get_opt(name).await?;
     let text = found.and_then(|found| found.data?.remove(KEY));
-    match text.and_then(|text| serde_json::from_str::<Kept>(&text).ok()) {
-        Some(Kept { targets, contents }) => {
-            context.goods.remember(&set.name_any(), name, Good { targets, contents });
-        }
-        None => tracing::warn!(set = %set.name_any(), config_map = name, "what was last in place is not on record"),
+    if let Some(Kept { targets, contents }) = text.and_then(|text| serde_json::from_str(&text).ok()) {
+        context.goods.remember(&set.name_any(), name, Good { targets, contents });
+    } else {
+        tracing::warn!(set = %set.name_any(), config_map = name, "what was last in place is not on record");
     }
     Ok(())
 }
@@ -88,8 +87,8 @@ pub async fn keep(
         return Ok(recorded(set).map(str::to_owned));
     }
     let targets = plan.baselines.iter().flat_map(|baseline| &baseline.targets).map(|target| target.id.0.clone());
-    let content = |id: &String| observed.policy(id).map(|policy| policy.content.clone());
-    let contents = plan.baselines.iter().filter_map(|one| Some((one.name.clone(), content(one.policy_id.as_ref()?)?)));
+    let says = |id: &String| observed.policy(id).map(|policy| policy.content.clone());
+    let contents = plan.baselines.iter().filter_map(|one| Some((one.name.clone(), says(one.policy_id.as_ref()?)?)));
     let (targets, contents): (BTreeSet<String>, BTreeMap<String, String>) = (targets.collect(), contents.collect());
     let text =
         serde_json::to_string(&Kept { targets: targets.clone(), contents: contents.clone() }).unwrap_or_default();

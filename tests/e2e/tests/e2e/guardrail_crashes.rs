@@ -41,10 +41,9 @@ impl Shape {
     /// Most writes to AWS.
     fn writes(self) -> u64 {
         match self {
-            Self::Create => 4,
+            Self::Create | Self::Delete | Self::Waves => 4,
             Self::MoveUp | Self::Drop | Self::Update => 2,
             Self::Narrow => 1,
-            Self::Delete | Self::Waves => 4,
             Self::Staged => 5,
         }
     }
@@ -60,14 +59,12 @@ impl Shape {
             (Self::Create | Self::Delete, _) => {
                 (json!([{"name": "deny-leave-org"}, {"name": "protect-config"}]), &["Workloads"])
             }
-            (Self::Waves, _) => (leave, &["Workloads"]),
             (Self::Update | Self::Staged, false) => (regions(json!(["eu-west-1", "us-east-1"])), &["Workloads"]),
             (Self::Update | Self::Staged, true) => (regions(json!(["eu-west-1"])), &["Workloads"]),
             (Self::MoveUp, false) => (leave, &["Workloads/Prod"]),
-            (Self::MoveUp, true) | (Self::Narrow, true) => (leave, &["Workloads"]),
+            (Self::Waves, _) | (Self::MoveUp | Self::Narrow | Self::Drop, true) => (leave, &["Workloads"]),
             (Self::Narrow, false) => (leave, &["Workloads", "Sandbox"]),
             (Self::Drop, false) => (json!([{"name": "deny-leave-org"}, {"name": "deny-root"}]), &["Workloads"]),
-            (Self::Drop, true) => (leave, &["Workloads"]),
         };
         let mut spec = json!({
             "organizationRef": {"name": "acme"}, "targets": targets(paths), "baselines": baselines, "mode": "Enforce",
