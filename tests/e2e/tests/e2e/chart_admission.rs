@@ -96,13 +96,16 @@ async fn who_did_it_is_who_sends_it() -> Result<()> {
     desk.denied("alice", &approval("a-4", "carol@example.com"), r#"says "carol@example.com""#).await?;
     desk.allowed(FLUX, &approval("a-5", "security-team@example.com")).await?;
 
-    let attested = |by: &str| {
-        objects::attestation("team-payments/review", json!({"activities": ["access-review"], "performedBy": by}))
+    let attested = |by: &str, statement: &str| {
+        let spec = json!({"activities": ["access-review"], "performedBy": by, "statement": statement});
+        objects::attestation("team-payments/review", spec)
     };
     let says = r#"spec.performedBy: says "bob", but this is sent by "alice""#;
-    desk.denied("alice", &attested("bob"), says).await?;
-    desk.allowed("alice", &attested("alice")).await?;
-    desk.denied("bob", &attested("alice"), r#"says "alice", but this is sent by "bob""#).await?;
+    desk.denied("alice", &attested("bob", "all access was reviewed"), says).await?;
+    desk.allowed("alice", &attested("alice", "all access was reviewed")).await?;
+    // Nor is it changed under somebody else's name.
+    let more = attested("alice", "all access was reviewed, twice");
+    desk.denied("bob", &more, r#"says "alice", but this is sent by "bob""#).await?;
     // What says nothing about who did it needs no name.
     kubectl(&desk.plane, &["label", "catt", "review", "-n", "team-payments", "quarter=4", "--as", "bob"]).await?;
 
