@@ -48,7 +48,19 @@ fn unread(crd: &mut CustomResourceDefinition) {
 pub fn manifest(crd: &CustomResourceDefinition) -> Result<String, serde_yaml::Error> {
     let mut crd = serde_yaml::to_value(crd)?;
     whole_numbers(&mut crd);
-    Ok(format!("{HEADER}{}", serde_yaml::to_string(&crd)?))
+    Ok(format!("{HEADER}{}", quoted(&serde_yaml::to_string(&crd)?)))
+}
+
+/// YAML 1.1, which kubectl and helm read, takes these words for booleans; a field may be called so.
+fn quoted(yaml: &str) -> String {
+    const WORDS: [&str; 6] = ["on", "off", "yes", "no", "y", "n"];
+    let line = |line: &str| {
+        let (indent, rest) = line.split_at(line.len() - line.trim_start().len());
+        let (dash, rest) = rest.strip_prefix("- ").map_or(("", rest), |rest| ("- ", rest));
+        let (word, colon) = rest.strip_suffix(':').map_or((rest, ""), |word| (word, ":"));
+        if WORDS.contains(&word) { format!("{indent}{dash}\"{word}\"{colon}\n") } else { format!("{line}\n") }
+    };
+    yaml.lines().map(line).collect()
 }
 
 /// A CRD as a template of the chart of our kinds: an uninstall takes neither the kind nor, with it, every object.

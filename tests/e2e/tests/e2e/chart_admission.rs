@@ -96,6 +96,16 @@ async fn who_did_it_is_who_sends_it() -> Result<()> {
     desk.denied("alice", &approval("a-4", "carol@example.com"), r#"says "carol@example.com""#).await?;
     desk.allowed(FLUX, &approval("a-5", "security-team@example.com")).await?;
 
+    let released = |by: &str| {
+        let spec = json!({
+            "organizationRef": {"name": "acme"}, "baseline": "protect-kms", "target": "Workloads/Prod", "releasedBy": by,
+            "reason": "keys of the old vault have to go", "startsAt": "2026-11-26T03:10:00Z", "expiresAt": "2026-11-26T07:10:00Z",
+        });
+        objects::object("GuardrailRelease", "protect-kms", spec)
+    };
+    desk.denied("alice", &released("bob"), r#"spec.releasedBy: says "bob", but this is sent by "alice""#).await?;
+    desk.allowed("alice", &released("alice")).await?;
+
     let attested = |by: &str, statement: &str| {
         let spec = json!({"activities": ["access-review"], "performedBy": by, "statement": statement});
         objects::attestation("team-payments/review", spec)

@@ -124,6 +124,10 @@ const ELSEWHERE: &[(&str, &str)] = &[
     ("/configmaps get", "what guardrail sets with waves go back to"),
     ("/configmaps create", "the same, in rollouts.rs"),
     ("/configmaps delete", "the same"),
+    (
+        "/guardrailreleases/status patch",
+        "there is no release here; those of guardrails are taken off and put back in their own tests",
+    ),
     ("s get", "an object that this version cannot read is looked at once more, in bad_input.rs"),
 ];
 
