@@ -234,6 +234,7 @@ fn collection(kind: &str, namespace: &str) -> Result<String> {
         "ccat" => ("controlcatalogs", false),
         "grset" => ("guardrailsets", false),
         "grapp" => ("guardrailapprovals", false),
+        "grrel" => ("guardrailreleases", false),
         "scpb" => ("scpbaselines", false),
         "apos" => ("accountpostures", false),
         "cexc" => ("complianceexceptions", true),

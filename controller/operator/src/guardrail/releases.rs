@@ -70,14 +70,13 @@ impl Reconciler for ReleaseReconciler {
         context.nudges.saw::<GuardrailRelease>("", &release.name_any(), organization);
         let now = (context.now)();
         let before = release.status.clone().unwrap_or_default();
-        let standing = match over(&release, now) {
-            Some(standing) => standing,
-            None => {
-                let writing = context.feeds.writing(organization);
-                // One writer per organization.
-                let _turn = writing.lock().await;
-                take_off(context, &release).await
-            }
+        let standing = if let Some(standing) = over(&release, now) {
+            standing
+        } else {
+            let writing = context.feeds.writing(organization);
+            // One writer per organization.
+            let _turn = writing.lock().await;
+            take_off(context, &release).await
         };
         report(context, &release, &before, &standing, now).await?;
         if before.state != Some(standing.state) {

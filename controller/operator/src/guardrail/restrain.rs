@@ -56,8 +56,8 @@ pub fn restrain(
     let status = set.status.clone().unwrap_or_default();
     let view = context.feeds.view(&observed.object.name_any());
     let facts = view.map(|view| view.facts).unwrap_or_default();
-    let releases = releases::active(context, observed, now);
-    let released = released(observed, plan, &releases);
+    let active = releases::active(context, observed, now);
+    let released = released(observed, plan, &active);
     let is_drift = status.applied.as_ref().is_some_and(|applied| applied.hash == plan.wanted);
     let found: Vec<Found<'_>> =
         if is_drift { differences(plan, &status, &facts.deeds, &released, now) } else { Vec::new() };
@@ -74,8 +74,8 @@ pub fn restrain(
         if matches!(step, Step::Detach { .. } | Step::Delete { .. }) {
             return None;
         }
-        released_step(observed, &releases, step)
-            .or_else(|| fighting(&reverts, key(observed, step)?))
+        released_step(observed, &active, step)
+            .or_else(|| fighting(&reverts, &key(observed, step)?))
             .or_else(|| held(&holds, step))
             .or_else(|| unheard.then_some(Because::Unheard))
     };
@@ -138,7 +138,7 @@ fn released_step(observed: &Observed, releases: &[Release], step: &Step) -> Opti
     Some(Because::Release { name: release.name.clone(), until: release.until })
 }
 
-fn fighting(reverts: &[Reverts], key: String) -> Option<Because> {
+fn fighting(reverts: &[Reverts], key: &str) -> Option<Because> {
     let since = reverts.iter().find(|reverts| reverts.what == key)?.fighting_since?;
     Some(Because::Fight { since })
 }
