@@ -83,7 +83,9 @@ pub async fn load_postures(context: &Context) -> Result<(BTreeMap<String, Memory
     let profiles = profiles.list(&ListParams::default()).await?.items.into_iter().filter_map(|guard| guard.0.ok());
     let profiles: Vec<ComplianceProfile> = profiles.collect();
     let mut guardrails = PublishedGuardrails::default();
-    profiles.iter().for_each(|profile| guardrails.stands(profile));
+    for profile in &profiles {
+        guardrails.stands(profile);
+    }
     let catalogs = catalogs_of(context, profiles).await?;
     let builtin = context.catalogs.builtin();
     let mut found: BTreeMap<String, Memory> = BTreeMap::new();
