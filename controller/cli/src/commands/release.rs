@@ -196,7 +196,7 @@ mod tests {
             ("protect-kms", "Workloads/Prod", "protect-kms-workloads-prod-20261126-031000"),
             ("*", "/", "all-root-20261126-031000"),
             ("deny-root", "333333333333", "deny-root-333333333333-20261126-031000"),
-            ("deny-root", "Übersee/Ost und West, sehr lang", "deny-root-bersee-ost-und-west--se-20261126-031000"),
+            ("deny-root", "Übersee/Ost und West, sehr lang", "deny-root-bersee-ost-und-west--seh-20261126-031000"),
         ] {
             assert_eq!(name(baseline, target, begins), expected);
         }

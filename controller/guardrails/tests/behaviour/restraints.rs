@@ -195,7 +195,7 @@ fn a_release_takes_off_what_is_at_its_target_or_below_and_nothing_above() {
             })
             .collect::<Vec<_>>()
     };
-    assert_eq!(detached(&workloads), [workloads.clone()]);
+    assert_eq!(detached(&workloads), std::slice::from_ref(&workloads));
     assert_eq!(detached(ROOT), [sandbox, workloads.clone()]);
     for inner in ["333333333333", &unit("Workloads/Prod")] {
         let ruling = rule(&world, &release(LEAVE, inner));

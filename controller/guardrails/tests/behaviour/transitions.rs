@@ -41,8 +41,11 @@ fn denied(world: &World) -> BTreeMap<(String, String), bool> {
     found
 }
 
+/// Whether each call is denied to each account.
+type Denied = BTreeMap<(String, String), bool>;
+
 /// Everything that is done, each step with what is denied after it.
-fn walk(world: &mut World, sets: &[SetInput]) -> Vec<(String, BTreeMap<(String, String), bool>)> {
+fn walk(world: &mut World, sets: &[SetInput]) -> Vec<(String, Denied)> {
     let mut way = Vec::new();
     let mut go = |world: &mut World, step: &Step| {
         world.apply(std::slice::from_ref(step));
@@ -50,13 +53,17 @@ fn walk(world: &mut World, sets: &[SetInput]) -> Vec<(String, BTreeMap<(String, 
     };
     for _ in 0..12 {
         let plan = world.plan(sets);
-        plan.steps.iter().for_each(|step| go(world, step));
+        for step in &plan.steps {
+            go(world, step);
+        }
         if plan.steps.is_empty() {
             let removals: Vec<Step> = plan.sets.iter().flat_map(|set| set.removals.clone()).collect();
             if removals.is_empty() {
                 break;
             }
-            removals.iter().for_each(|step| go(world, step));
+            for step in &removals {
+                go(world, step);
+            }
         }
     }
     way
