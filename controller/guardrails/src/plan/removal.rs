@@ -57,6 +57,11 @@ fn answers_for<'a>(key: &str, target: Option<&str>, works: &'a [Work<'_>]) -> Op
     let drafts = || works.iter().map(|work| &work.draft);
     let able = |draft: &&Draft<'_>| !draft.set.suspended && (draft.refused.is_none() || draft.set.removing);
     if let Some(set) = key::set_of_pack(key) {
+        // What another set wants may be in this pack only, as long as that set has no place of its own for it.
+        let unknown = |draft: &Draft<'_>| draft.set.name != set && draft.refused.is_some() && !draft.set.removing;
+        if drafts().any(unknown) {
+            return None;
+        }
         return drafts().filter(able).find(|draft| draft.set.name == set).map(|draft| draft.set.name.as_str());
     }
     let baseline = key::baseline_of(key);
