@@ -1,6 +1,6 @@
 //! Bad input: each gets a condition that says what to do; nothing else stops; nothing turns green.
 
-use anyhow::{Result, bail, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use e2e::eventually;
 use e2e::objects::{exception, object};
 use e2e::stand::{Stand, condition_of};
@@ -31,12 +31,17 @@ async fn says(
     (type_, status, reason): (&str, &str, &str),
     words: &[&str],
 ) -> Result<()> {
-    let found = stand.condition(kind, name, type_, status, reason).await?;
-    let message = found["message"].as_str().unwrap_or_default();
-    for word in words {
-        ensure!(message.contains(word), "{kind}/{name} {type_}: no {word:?} in {message:?}");
-    }
-    Ok(())
+    stand.condition(kind, name, type_, status, reason).await?;
+    eventually(&format!("{kind}/{name} {type_} to say {words:?}"), || async {
+        let object = stand.get(kind, name).await?;
+        let found = condition_of(&object, type_).with_context(|| format!("no {type_} any more"))?;
+        let message = found["message"].as_str().unwrap_or_default();
+        for word in words {
+            ensure!(message.contains(word), "no {word:?} in {message:?}");
+        }
+        Ok(())
+    })
+    .await
 }
 
 /// Nothing of this profile counts as passed.

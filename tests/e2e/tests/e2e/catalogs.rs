@@ -45,6 +45,8 @@ async fn a_catalogue_takes_effect_as_a_whole_or_not_at_all() -> Result<()> {
     });
     stand.plane.apply_yaml(&profile("extended", spec)).await?;
     stand.condition("cprof", "extended", "Ready", "True", "Assessed").await?;
+    stand.condition("awsorg", "acme", "FindingsComplete", "True", "Complete").await?;
+    stand.settled_postures().await?;
     let extended = stand.get("cprof", "extended").await?;
     let used = &extended["status"]["catalog"];
     ensure!(used["name"] == "soc2-acme" && used["digest"] == object["status"]["catalog"]["digest"], "{used}");

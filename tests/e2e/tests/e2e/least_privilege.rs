@@ -19,6 +19,7 @@ const ROLES: &[(&str, &str)] = &[
     ("111111111111:role/soc2-write", "write-guardrails"),
     ("222222222222:role/soc2-read", "read-security-hub"),
     ("222222222222:role/soc2-events", "read-queue"),
+    ("111111111111:role/soc2-organization-events", "read-queue"),
 ];
 
 type Actions = BTreeSet<String>;
@@ -55,7 +56,10 @@ fn world() -> Result<String> {
 async fn everything(stand: &Stand) -> Result<()> {
     let events = "homeRegion: eu-west-1\n    events: {queueUrl: \"https://sqs.eu-west-1.amazonaws.com/222222222222/soc2-findings\", \
         role: {arn: \"arn:aws:iam::222222222222:role/soc2-events\", externalId: acme-7}}";
-    let organization = Stand::hasty_organization()?.replace("homeRegion: eu-west-1", events);
+    let queue = "    events: {queueUrl: \"https://sqs.us-east-1.amazonaws.com/111111111111/soc2-organization\", \
+        role: {arn: \"arn:aws:iam::111111111111:role/soc2-organization-events\", externalId: acme-7}}\n    writeRole:";
+    let organization =
+        Stand::hasty_organization()?.replace("homeRegion: eu-west-1", events).replace("    writeRole:", queue);
     stand.plane.apply_yaml(&format!("{organization}  guardrails: {{propagationDelay: 0s}}\n")).await?;
     stand.apply_file("docs/samples/profile.yaml").await?;
     stand.condition("awsorg", "acme", "FindingsComplete", "True", "Complete").await?;

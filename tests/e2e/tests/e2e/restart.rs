@@ -9,7 +9,7 @@ async fn settled(stand: &Stand) -> Result<()> {
     stand.condition("awsorg", "acme", "FindingsComplete", "True", "Complete").await?;
     stand.condition("cprof", "production", "Ready", "True", "Assessed").await?;
     stand.condition("grset", "leave-org", "InSync", "True", "InSync").await?;
-    stand.guarded_postures().await?;
+    stand.settled_postures().await?;
     eventually("a checkpoint", || async {
         let entries = std::fs::read_dir(stand.dir.path().join("state")).context("no state folder yet")?;
         ensure!(entries.count() > 0, "no checkpoint yet");
