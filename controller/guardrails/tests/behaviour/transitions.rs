@@ -15,8 +15,11 @@ const PLACES: [&[&str]; 5] =
 const LISTS: [&[&str]; 3] = [&["eu-west-1", "us-east-1"], &["eu-west-1"], &["eu-west-1", "us-west-2"]];
 const OTHERS: [&str; 4] = ["x-one", "x-two", "x-three", "x-four"];
 
-/// Which calls are denied, by account.
-fn denied(world: &World) -> BTreeMap<(String, String), bool> {
+/// Whether a call is denied, by account and call.
+type Denied = BTreeMap<(String, String), bool>;
+
+/// Which calls are denied.
+fn denied(world: &World) -> Denied {
     let policies = ReadPolicies::new(&world.inventory);
     let mut found = BTreeMap::new();
     let regions = ["eu-west-1", "us-east-1", "us-west-2"].map(|region| ("ec2:RunInstances", region));
