@@ -1,5 +1,7 @@
 //! The policies in deploy/iam grant exactly the operations that this crate calls: nothing is missing, nothing is idle.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
+
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 

@@ -32,7 +32,7 @@ fn facts(bench: &Bench) -> EventFacts {
     bench.facts().events.iter().find(|queue| queue.source == ORGANIZATIONS).cloned().unwrap_or_default()
 }
 
-fn event(call: &str, role: &str, request: Value, time: &str) -> String {
+fn event(call: &str, role: &str, request: &Value, time: &str) -> String {
     json!({
         "source": "aws.organizations", "detail-type": "AWS API Call via CloudTrail",
         "detail": {
@@ -53,7 +53,8 @@ async fn readings(bench: &Bench) -> (usize, usize) {
 async fn a_call_of_somebody_has_read_what_it_may_have_changed_once() {
     let bench = listening().await;
     let time = "2026-11-01T00:00:01Z";
-    let detached = event("DetachPolicy", "arn:aws:iam::1:role/a", json!({"policyId": "p-1", "targetId": "ou-1"}), time);
+    let detached =
+        event("DetachPolicy", "arn:aws:iam::1:role/a", &json!({"policyId": "p-1", "targetId": "ou-1"}), time);
     bench.fake.send(&*detached);
     assert_eq!(readings(&bench).await, (1, 0));
     let deeds = bench.facts().deeds;
@@ -62,9 +63,9 @@ async fn a_call_of_somebody_has_read_what_it_may_have_changed_once() {
     // The same comes again.
     bench.fake.send(&*detached);
     assert_eq!(readings(&bench).await, (0, 0));
-    bench.fake.send(event("MoveAccount", "arn:aws:iam::1:role/a", json!({"accountId": "000000000001"}), time));
+    bench.fake.send(event("MoveAccount", "arn:aws:iam::1:role/a", &json!({"accountId": "000000000001"}), time));
     assert_eq!(readings(&bench).await, (0, 1));
-    bench.fake.send(event("SomethingNew", "arn:aws:iam::1:role/a", Value::Null, time));
+    bench.fake.send(event("SomethingNew", "arn:aws:iam::1:role/a", &Value::Null, time));
     assert_eq!(readings(&bench).await, (1, 1));
     assert_eq!(bench.facts().deeds.len(), 3);
 }
@@ -76,7 +77,7 @@ async fn a_tag_that_changes_no_policy_is_told_all_the_same() {
     bench.fake.send(event(
         "UntagResource",
         "arn:aws:iam::1:role/a",
-        json!({"resourceId": "ou-1"}),
+        &json!({"resourceId": "ou-1"}),
         "2026-11-01T00:00:01Z",
     ));
     let change = tokio::time::timeout(5 * SECOND, changes.next()).await.unwrap().unwrap();
@@ -86,7 +87,7 @@ async fn a_tag_that_changes_no_policy_is_told_all_the_same() {
 #[tokio::test(start_paused = true)]
 async fn our_own_calls_and_poison_have_nothing_read() {
     let bench = listening().await;
-    bench.fake.send(event("DetachPolicy", OWN, json!({"policyId": "p-1"}), "2026-11-01T00:00:01Z"));
+    bench.fake.send(event("DetachPolicy", OWN, &json!({"policyId": "p-1"}), "2026-11-01T00:00:01Z"));
     let poison = bench.fake.send("junk");
     assert_eq!(readings(&bench).await, (0, 0));
     assert!(bench.facts().deeds.is_empty());

@@ -44,9 +44,6 @@ fn denied(world: &World) -> Denied {
     found
 }
 
-/// Whether each call is denied to each account.
-type Denied = BTreeMap<(String, String), bool>;
-
 /// Everything that is done, each step with what is denied after it.
 fn walk(world: &mut World, sets: &[SetInput]) -> Vec<(String, Denied)> {
     let mut way = Vec::new();
