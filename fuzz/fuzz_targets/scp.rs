@@ -10,7 +10,7 @@ use soc2_guardrails::{Decision, Document, Level, LevelPolicy, Request, Verdict, 
 
 const ALLOW_ALL: &str = r#"{"Statement":{"Effect":"Allow","Action":"*","Resource":"*"}}"#;
 
-/// The first line is a request, `action resource principal key=value...`; the rest is a document.
+// The first line is a request, `action resource principal key=value...`; the rest is a document.
 fuzz_target!(|bytes: &[u8]| {
     let Ok(text) = std::str::from_utf8(bytes) else { return };
     let (request, text) = text.split_once('\n').unwrap_or(("", text));
