@@ -1,6 +1,6 @@
 //! The cluster, for the commands that change something there: as kubectl reaches it.
 
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Context, Result};
 use clap::Args;
 use k8s_openapi::api::authentication::v1::SelfSubjectReview;
 use kube::config::{KubeConfigOptions, Kubeconfig};
@@ -44,5 +44,5 @@ pub async fn who(client: &Client) -> Result<String> {
     let asked = api.create(&kube::api::PostParams::default(), &SelfSubjectReview::default()).await;
     let status = asked.context("asking the cluster who you are")?.status;
     let user = status.and_then(|status| status.user_info?.username);
-    user.ok_or_else(|| anyhow!("the cluster does not say who you are: give --by"))
+    user.context("the cluster does not say who you are")
 }

@@ -28,6 +28,25 @@ pub fn profile(name: &str, spec: Value) -> String {
     object("ComplianceProfile", name, with(json!({"organizationRef": {"name": "acme"}}), spec))
 }
 
+/// A set of the sample's organization that enforces `deny-leave-org` under Workloads, every change after an approval, with what `spec`
+/// says besides.
+#[must_use]
+pub fn guardrail_set(name: &str, spec: Value) -> String {
+    let base = json!({
+        "organizationRef": {"name": "acme"},
+        "targets": {"include": [{"organizationalUnit": {"path": "Workloads"}}]},
+        "baselines": [{"name": "deny-leave-org"}],
+        "mode": "Enforce",
+    });
+    object("GuardrailSet", name, with(base, spec))
+}
+
+/// The same, in which what strengthens needs no approval.
+#[must_use]
+pub fn automatic_set(name: &str, spec: Value) -> String {
+    guardrail_set(name, with(json!({"approval": "Automatic", "maxAffectedAccounts": "20"}), spec))
+}
+
 /// An exception for one control of one account, from now on for an hour, with what `spec` says besides.
 #[must_use]
 pub fn exception(place: &str, control: &str, account: &str, spec: Value) -> String {

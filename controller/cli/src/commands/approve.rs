@@ -115,7 +115,7 @@ async fn object(args: &ApproveArgs, client: &Client, plan: &PlanStatus) -> Resul
     };
     let approved_by = match &args.by {
         Some(by) => by.clone(),
-        None => who(client).await?,
+        None => who(client).await.context("name who approves with --by")?,
     };
     let spec = GuardrailApprovalSpec {
         guardrail_set_ref: ObjectRef { name: args.set.clone() },

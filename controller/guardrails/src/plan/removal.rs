@@ -56,21 +56,17 @@ pub(super) fn removals(
 fn answers_for<'a>(key: &str, target: Option<&str>, works: &'a [Work<'_>]) -> Option<&'a str> {
     let drafts = || works.iter().map(|work| &work.draft);
     let able = |draft: &&Draft<'_>| !draft.set.suspended && (draft.refused.is_none() || draft.set.removing);
-    if let Some(set) = key::set_of_pack(key) {
-        // What another set wants may be in this pack only, as long as that set has no place of its own for it.
-        let unknown = |draft: &Draft<'_>| draft.set.name != set && draft.refused.is_some() && !draft.set.removing;
-        if drafts().any(unknown) {
-            return None;
-        }
-        return drafts().filter(able).find(|draft| draft.set.name == set).map(|draft| draft.set.name.as_str());
-    }
+    let pack = key::set_of_pack(key);
     let baseline = key::baseline_of(key);
     let names = |draft: &Draft<'_>| draft.set.baselines.iter().any(|name| name == baseline);
     let had = |draft: &Draft<'_>| draft.set.previous.iter().any(|name| name == baseline);
-    // What protects exempt principals comes with any set.
-    let may_want = |draft: &Draft<'_>| names(draft) || baseline == PROTECT_EXEMPT || had(draft);
+    // What protects exempt principals comes with any set, and a pack may hold what any set has no place of its own for.
+    let may_want = |draft: &Draft<'_>| pack.is_some() || names(draft) || baseline == PROTECT_EXEMPT || had(draft);
     if drafts().any(|draft| may_want(draft) && draft.refused.is_some() && !draft.set.removing) {
         return None;
+    }
+    if let Some(set) = pack {
+        return drafts().filter(able).find(|draft| draft.set.name == set).map(|draft| draft.set.name.as_str());
     }
     let rank = |draft: &Draft<'_>| {
         let here = target.is_some_and(|target| draft.targets.iter().any(|one| one.id.0 == target));

@@ -20,8 +20,8 @@ mod written;
 use std::sync::Arc;
 use std::time::Duration;
 
-use kube::ResourceExt;
 use kube::runtime::controller::Action;
+use kube::{Api, ResourceExt};
 use soc2_crds::{GuardrailSet, RolloutStatus};
 use soc2_guardrails::{CLUSTER_TAG, Clearance, Mode, SetPlan, WaitingKind};
 
@@ -77,7 +77,7 @@ impl Reconciler for GuardrailReconciler {
         let writing = context.feeds.writing(&set.spec.organization_ref.name);
         // One writer per organization: plans of two sets must not be enacted side by side.
         let _turn = writing.lock().await;
-        let set = waves::fresh(context, set).await?;
+        let set = fresh(context, &set).await?.unwrap_or(set);
         good::load(context, &set).await?;
         match turn(context, &set).await {
             Ok(Done::Next(action)) => Ok(action),
@@ -88,6 +88,13 @@ impl Reconciler for GuardrailReconciler {
             Err(error) => Err(error),
         }
     }
+}
+
+/// The set as the API server has it: what was written to its status a moment ago decides what comes next and goes on being counted,
+/// and a watch may be late.
+async fn fresh(context: &Context, set: &GuardrailSet) -> Result<Option<Arc<GuardrailSet>>, Error> {
+    let api: Api<GuardrailSet> = Api::all(context.client.clone());
+    Ok(api.get_opt(&set.name_any()).await?.map(Arc::new))
 }
 
 /// How a turn ended.

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
-use kube::{Api, Resource, ResourceExt};
+use kube::{Resource, ResourceExt};
 use soc2_crds::{
     AppliedStatus, BaselineStatus, GuardrailSet, GuardrailSetStatus, HoldStatus, PlanStatus, RolloutStatus,
 };
@@ -132,8 +132,7 @@ pub async fn applying(
         Fact::unknown("Ready", "Applying", message),
     ]);
     write(context, set, &status, facts).await?;
-    let api: Api<GuardrailSet> = Api::all(context.client.clone());
-    Ok(api.get_opt(&set.name_any()).await?.map(Arc::new))
+    super::fresh(context, set).await
 }
 
 /// Says why a set that is being deleted is still there.

@@ -1,10 +1,9 @@
 //! The waves of a set: what is on record, what the calls of a wave's accounts say, and what comes next.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
-use kube::{Api, ResourceExt};
+use kube::ResourceExt;
 use soc2_aws::Role;
 use soc2_crds::{CloudTrailSource, GuardrailSet, OnNoData, RolledBackStatus, RolloutSpec, RolloutStatus};
 use soc2_guardrails::declared::wave_name;
@@ -15,23 +14,12 @@ use super::clearance::signed;
 use super::observe::{Blocked, Observed};
 use super::trail::{Question, Trails};
 use crate::context::Context;
-use crate::error::Error;
 use crate::kubernetes::conditions::time;
 
 /// Most approvals that a rollback remembers.
 const MOST_SEEN: usize = 200;
 /// Recorded calls are read this often at most and at least.
 const EVERY: (Duration, Duration) = (Duration::from_secs(5), Duration::from_mins(5));
-
-/// The set as the API server has it: what was written to its status a moment ago decides what comes next and goes on being
-/// counted, and a watch may be late.
-///
-/// # Errors
-/// Of the API server.
-pub async fn fresh(context: &Context, set: Arc<GuardrailSet>) -> Result<Arc<GuardrailSet>, Error> {
-    let api: Api<GuardrailSet> = Api::all(context.client.clone());
-    Ok(api.get_opt(&set.name_any()).await?.map_or(set, Arc::new))
-}
 
 /// What of a cleared plan may be written in this turn, and what is on record of its waves from now on.
 ///

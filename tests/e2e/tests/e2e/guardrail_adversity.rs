@@ -2,6 +2,7 @@
 
 use anyhow::{Context, Result, ensure};
 use e2e::eventually;
+use e2e::objects::automatic_set;
 use e2e::promise::Before;
 use e2e::stand::Stand;
 use serde_json::json;
@@ -12,14 +13,7 @@ use crate::guardrails::{content, targets, writes};
 const POLICY: &str = "soc2-acme-deny-leave-org";
 
 fn set(path: &str) -> String {
-    json!({
-        "apiVersion": "soc2-operator.dev/v1alpha1", "kind": "GuardrailSet", "metadata": {"name": "all"},
-        "spec": {
-            "organizationRef": {"name": "acme"}, "mode": "Enforce", "approval": "Automatic", "maxAffectedAccounts": "20",
-            "targets": {"include": [{"organizationalUnit": {"path": path}}]}, "baselines": [{"name": "deny-leave-org"}],
-        },
-    })
-    .to_string()
+    automatic_set("all", json!({"targets": {"include": [{"organizationalUnit": {"path": path}}]}}))
 }
 
 #[tokio::test]

@@ -1,6 +1,7 @@
 //! Changes of guardrail sets: who has to approve what, in which order it is written, and when.
 
 use anyhow::{Context, Result, ensure};
+use e2e::objects::guardrail_set;
 use e2e::stand::Stand;
 use e2e::{Operator, eventually};
 use jiff::Timestamp;
@@ -10,18 +11,7 @@ use crate::guardrails::{POLICY, targets, writes};
 
 /// The sample's set with other fields.
 fn set(spec: &Value) -> String {
-    let mut object = json!({
-        "apiVersion": "soc2-operator.dev/v1alpha1", "kind": "GuardrailSet", "metadata": {"name": "leave-org"},
-        "spec": {
-            "organizationRef": {"name": "acme"},
-            "targets": {"include": [{"organizationalUnit": {"path": "Workloads"}}]},
-            "baselines": [{"name": "deny-leave-org"}], "mode": "Enforce",
-        },
-    });
-    for (key, value) in spec.as_object().into_iter().flatten() {
-        object["spec"][key] = value.clone();
-    }
-    object.to_string()
+    guardrail_set("leave-org", spec.clone())
 }
 
 /// The organization with what is enforced soon.

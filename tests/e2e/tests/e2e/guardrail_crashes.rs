@@ -5,6 +5,7 @@
 
 use anyhow::{Context, Result, ensure};
 use e2e::crash::Crash;
+use e2e::objects::object;
 use e2e::promise::Before;
 use e2e::stand::Stand;
 use e2e::{Operator, eventually};
@@ -82,11 +83,7 @@ impl Shape {
     }
 
     async fn apply(self, stand: &Stand, after: bool) -> Result<()> {
-        let object = json!({
-            "apiVersion": "soc2-operator.dev/v1alpha1", "kind": "GuardrailSet", "metadata": {"name": SET},
-            "spec": self.spec(after),
-        });
-        stand.plane.apply_yaml(&object.to_string()).await.map(drop)
+        stand.plane.apply_yaml(&object("GuardrailSet", SET, self.spec(after))).await.map(drop)
     }
 
     /// What has to be there before the change.

@@ -3,6 +3,7 @@
 
 use anyhow::{Context, Result, ensure};
 use e2e::eventually;
+use e2e::objects::automatic_set;
 use e2e::stand::Stand;
 use serde_json::{Value, json};
 
@@ -16,14 +17,8 @@ const CLUSTER: &str = "soc2-operator.dev/cluster-id";
 
 /// A set on a unit with these baselines.
 fn set(name: &str, path: &str, baselines: &Value, approval: &str) -> String {
-    json!({
-        "apiVersion": "soc2-operator.dev/v1alpha1", "kind": "GuardrailSet", "metadata": {"name": name},
-        "spec": {
-            "organizationRef": {"name": "acme"}, "mode": "Enforce", "approval": approval, "maxAffectedAccounts": "20",
-            "targets": {"include": [{"organizationalUnit": {"path": path}}]}, "baselines": baselines,
-        },
-    })
-    .to_string()
+    let targets = json!({"include": [{"organizationalUnit": {"path": path}}]});
+    automatic_set(name, json!({"targets": targets, "baselines": baselines, "approval": approval}))
 }
 
 fn regions(name: &str, path: &str, list: &[&str]) -> String {

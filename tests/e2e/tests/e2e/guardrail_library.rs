@@ -1,6 +1,7 @@
 //! Guardrails of the library and of one's own: exemptions, parameters, and attempts to lock somebody out.
 
 use anyhow::{Context, Result, ensure};
+use e2e::objects::{automatic_set, object};
 use e2e::stand::Stand;
 use serde_json::{Value, json};
 
@@ -17,21 +18,11 @@ fn organization() -> Result<String> {
 }
 
 fn set(name: &str, baselines: &Value) -> String {
-    json!({
-        "apiVersion": "soc2-operator.dev/v1alpha1", "kind": "GuardrailSet", "metadata": {"name": name},
-        "spec": {
-            "organizationRef": {"name": "acme"}, "mode": "Enforce", "approval": "Automatic", "maxAffectedAccounts": "20",
-            "targets": {"include": [{"organizationalUnit": {"path": "Workloads"}}]}, "baselines": baselines,
-        },
-    })
-    .to_string()
+    automatic_set(name, json!({"baselines": baselines}))
 }
 
 fn baseline(name: &str, spec: &Value) -> String {
-    json!({
-        "apiVersion": "soc2-operator.dev/v1alpha1", "kind": "ScpBaseline", "metadata": {"name": name}, "spec": spec,
-    })
-    .to_string()
+    object("ScpBaseline", name, spec.clone())
 }
 
 #[tokio::test]

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use anyhow::{Context, Result, ensure};
+use e2e::objects::{automatic_set, object};
 use e2e::stand::Stand;
 use e2e::{eventually, promise};
 use serde_json::{Value, json};
@@ -14,14 +15,7 @@ use crate::guardrails::{content, targets};
 const LEAVE: usize = 0;
 
 fn set(name: &str, targets: &Value, baselines: &Value) -> String {
-    json!({
-        "apiVersion": "soc2-operator.dev/v1alpha1", "kind": "GuardrailSet", "metadata": {"name": name},
-        "spec": {
-            "organizationRef": {"name": "acme"}, "mode": "Enforce", "approval": "Automatic", "maxAffectedAccounts": "50",
-            "targets": targets, "baselines": baselines,
-        },
-    })
-    .to_string()
+    automatic_set(name, json!({"targets": targets, "baselines": baselines}))
 }
 
 fn leave() -> Value {
@@ -169,18 +163,15 @@ fn padded(length: usize) -> String {
             "abcdefghijklmnopqrstuvwxyz".repeat(20).split_at(characters - 16 - 2).0.to_owned() + &format!("{part:02}")
         ));
     }
-    json!({
-        "apiVersion": "soc2-operator.dev/v1alpha1", "kind": "ScpBaseline", "metadata": {"name": "keep"},
-        "spec": {
-            "title": "Deny deleting what is kept", "criteria": ["A1.2"],
-            "statements": [{"sid": "Keep", "effect": "Deny", "actions": ["s3:DeleteObject"], "resources": resources}],
-            "examples": {
-                "denied": [{"action": "s3:DeleteObject", "resource": "arn:aws:s3:::acme-keep/file"}],
-                "allowed": [{"action": "s3:GetObject", "resource": "arn:aws:s3:::acme-keep/file"}],
-            },
+    let spec = json!({
+        "title": "Deny deleting what is kept", "criteria": ["A1.2"],
+        "statements": [{"sid": "Keep", "effect": "Deny", "actions": ["s3:DeleteObject"], "resources": resources}],
+        "examples": {
+            "denied": [{"action": "s3:DeleteObject", "resource": "arn:aws:s3:::acme-keep/file"}],
+            "allowed": [{"action": "s3:GetObject", "resource": "arn:aws:s3:::acme-keep/file"}],
         },
-    })
-    .to_string()
+    });
+    object("ScpBaseline", "keep", spec)
 }
 
 #[tokio::test]

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
 use anyhow::{Context, Result, ensure};
+use e2e::objects::{automatic_set, with};
 use e2e::stand::Stand;
 use e2e::{Operator, binaries, eventually};
 use jiff::Timestamp;
@@ -18,21 +19,8 @@ const REGIONS: &str = "restrict-regions";
 
 /// A set for Workloads, the canary unit first.
 fn set(spec: &Value) -> String {
-    let mut object = json!({
-        "apiVersion": "soc2-operator.dev/v1alpha1", "kind": "GuardrailSet", "metadata": {"name": "leave-org"},
-        "spec": {
-            "organizationRef": {"name": "acme"},
-            "targets": {"include": [{"organizationalUnit": {"path": "Workloads"}}]},
-            "baselines": [{"name": LEAVE}], "mode": "Enforce", "approval": "Automatic", "maxAffectedAccounts": "20",
-            "rollout": {"waves": [{"organizationalUnit": {"path": "Workloads/Prod/Canary"}}, {"rest": true}], "soak": "5s"},
-        },
-    });
-    for (key, value) in spec.as_object().into_iter().flatten() {
-        object["spec"][key] = value.clone();
-    }
-    // What is null is left out.
-    object["spec"].as_object_mut().into_iter().for_each(|spec| spec.retain(|_, value| !value.is_null()));
-    object.to_string()
+    let waves = json!([{"organizationalUnit": {"path": "Workloads/Prod/Canary"}}, {"rest": true}]);
+    automatic_set("leave-org", with(json!({"rollout": {"waves": waves, "soak": "5s"}}), spec.clone()))
 }
 
 /// Regions of a set, with a gate on the files in a folder, or without waves.

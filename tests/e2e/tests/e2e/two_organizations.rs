@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use anyhow::{Context, Result, ensure};
+use e2e::objects::automatic_set;
 use e2e::router::TwoOrganizations;
 use e2e::stand::Stand;
 use e2e::{Operator, Sandbox, eventually};
@@ -30,14 +31,8 @@ fn renumbered(text: &str) -> (String, BTreeSet<String>) {
 }
 
 fn set(name: &str, organization: &str, path: &str) -> String {
-    json!({
-        "apiVersion": "soc2-operator.dev/v1alpha1", "kind": "GuardrailSet", "metadata": {"name": name},
-        "spec": {
-            "organizationRef": {"name": organization}, "mode": "Enforce", "approval": "Automatic", "maxAffectedAccounts": "20",
-            "targets": {"include": [{"organizationalUnit": {"path": path}}]}, "baselines": [{"name": "deny-leave-org"}],
-        },
-    })
-    .to_string()
+    let targets = json!({"include": [{"organizationalUnit": {"path": path}}]});
+    automatic_set(name, json!({"organizationRef": {"name": organization}, "targets": targets}))
 }
 
 #[tokio::test]
