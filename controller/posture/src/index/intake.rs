@@ -97,8 +97,8 @@ pub(super) fn id_hash(finding: &Finding) -> IdHash {
     } else {
         xxh3_128(finding.id.as_bytes())
     };
-    let half = |bits: u128| u64::try_from(bits & u128::from(u64::MAX)).unwrap_or_default();
-    [half(hash >> 64), half(hash)]
+    let part = |bits: u128| u32::try_from(bits & u128::from(u32::MAX)).unwrap_or_default();
+    [part(hash >> 64), part(hash >> 32), part(hash)]
 }
 
 /// `UpdatedAt`, when it is a time.

@@ -1,6 +1,6 @@
 //! The findings of one organization, compactly.
 //!
-//! Each finding is one [`row::Row`] of 40 bytes with its newest version; the rows of an account are one slice in the
+//! Each finding is one [`row::Row`] of 36 bytes with its newest version; the rows of an account are one slice in the
 //! order of controls, so that assessing an account is one pass over it, and a change touches its account only.
 
 mod account;
@@ -32,7 +32,7 @@ pub use store::LoadError;
 use sweep::Found;
 pub use sweep::SweepBatch;
 
-/// The findings of Security Hub's own controls, of every account of one organization: 40 bytes each. Beside them, in 48
+/// The findings of Security Hub's own controls, of every account of one organization: 36 bytes each. Beside them, in 48
 /// bytes each, what somebody wants to know of other products.
 #[derive(Clone, Debug)]
 pub struct FindingIndex {

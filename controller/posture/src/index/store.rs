@@ -4,7 +4,7 @@
 //!
 //! ```text
 //! "SOC2FIND" format:u32 digest: text | regions: texts | reasons: texts | controls: count, (number:u16, id: text)...
-//! | accounts: count, (id: text, rows: count, (id:2×u64, resource:u64, when:u64, region:u16, control:u16)...,
+//! | accounts: count, (id: text, rows: count, (id:3×u32, resource:u64, when:u64, region:u16, control:u16)...,
 //!   texts: count, (hash:u64, text)...)... | findings of other products, see `signal/store.rs`
 //! Counts and lengths are u32; everything is little-endian.
 //! ```
@@ -18,12 +18,12 @@ use soc2_catalog::Catalog;
 use super::FindingIndex;
 use super::account::AccountRows;
 use super::names::{Names, OTHER_CONTROL};
-use super::row::Row;
+use super::row::{IdHash, Row};
 use super::signal::Signals;
 use crate::ids::AccountId;
 
 const MAGIC: &[u8; 8] = b"SOC2FIND";
-const FORMAT: u32 = 2;
+const FORMAT: u32 = 3;
 /// Longest text that is read back.
 const MAX_TEXT: usize = 4096;
 /// Space that a count from outside may reserve at once.
@@ -147,14 +147,19 @@ impl<W: Write> Output<'_, W> {
     fn account(&mut self, account: &AccountRows) -> io::Result<()> {
         self.count(account.rows().len())?;
         for row in account.rows() {
-            let ([high, low], resource, when, region, control) = row.parts();
-            for word in [high, low, resource, when] {
+            let (id, resource, when, region, control) = row.parts();
+            self.id(id)?;
+            for word in [resource, when] {
                 self.bytes(&word.to_le_bytes())?;
             }
             self.bytes(&region.to_le_bytes())?;
             self.bytes(&control.to_le_bytes())?;
         }
         self.resources(account.texts())
+    }
+
+    pub(super) fn id(&mut self, id: IdHash) -> io::Result<()> {
+        id.iter().try_for_each(|part| self.bytes(&part.to_le_bytes()))
     }
 
     /// Ids of resources by their hash.
@@ -184,6 +189,11 @@ impl<R: Read> Input<'_, R> {
 
     pub(super) fn word(&mut self) -> Result<u64, LoadError> {
         Ok(u64::from_le_bytes(self.array()?))
+    }
+
+    pub(super) fn id(&mut self) -> Result<IdHash, LoadError> {
+        let mut part = || Ok::<_, LoadError>(u32::from_le_bytes(self.array()?));
+        Ok([part()?, part()?, part()?])
     }
 
     fn text(&mut self) -> Result<String, LoadError> {
@@ -228,7 +238,7 @@ impl<R: Read> Input<'_, R> {
 
     fn account(&mut self, numbers: &Numbers) -> Result<AccountRows, LoadError> {
         let rows = self.list(|input| {
-            let id = [input.word()?, input.word()?];
+            let id = input.id()?;
             let (resource, when) = (input.word()?, input.word()?);
             let region = u16::from_le_bytes(input.array()?);
             let control = u16::from_le_bytes(input.array()?);

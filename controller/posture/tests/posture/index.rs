@@ -209,13 +209,13 @@ fn a_refresh_wins_a_tie_and_nothing_else() {
 }
 
 #[test]
-fn forty_bytes_a_finding_and_no_text_of_what_passed() {
+fn thirty_six_bytes_a_finding_and_no_text_of_what_passed() {
     let many = |word: &str| -> Vec<Finding> {
         (0..10_000).map(|number| s3(&format!("arn:aws:s3:::a-bucket-with-a-long-name-{number}")).status(word)).collect()
     };
     let (passed, warned) = (index(&many("PASSED")), index(&many("WARNING")));
-    assert!(passed.memory_bytes() < 10_000 * 40 + 2_000, "{}", passed.memory_bytes());
-    assert!(warned.memory_bytes() < 10_000 * 40 + 2_000, "{}", warned.memory_bytes());
+    assert!(passed.memory_bytes() < 10_000 * 36 + 2_000, "{}", passed.memory_bytes());
+    assert!(warned.memory_bytes() < 10_000 * 36 + 2_000, "{}", warned.memory_bytes());
     let mut failed = index(&many("FAILED"));
     assert!(failed.memory_bytes() > 10_000 * 80);
     // The text goes when it is no longer wanted.

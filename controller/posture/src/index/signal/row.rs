@@ -289,7 +289,7 @@ mod tests {
     }
 
     fn row(told: Told) -> SignalRow {
-        SignalRow::new([1, 2], 3, 4, 5, told)
+        SignalRow::new([1, 2, 3], 3, 4, 5, told)
     }
 
     #[test]

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! interests: JSON text | sets: count, (count, place:u16...)...
-//! | accounts: count, (id: text, rows: count, (id:2×u64, resource:u64, when:u64, first_seen:u32, matched:u32, region:u16)...,
+//! | accounts: count, (id: text, rows: count, (id:3×u32, resource:u64, when:u64, first_seen:u32, matched:u32, region:u16)...,
 //!   texts: count, (hash:u64, text)...)...
 //! ```
 
@@ -34,8 +34,9 @@ impl Signals {
             out.text(&account.to_string())?;
             out.count(rows.rows().len())?;
             for row in rows.rows() {
-                let ([high, low], resource, when, first_seen, matched, region) = row.parts();
-                for word in [high, low, resource, when] {
+                let (id, resource, when, first_seen, matched, region) = row.parts();
+                out.id(id)?;
+                for word in [resource, when] {
                     out.bytes(&word.to_le_bytes())?;
                 }
                 out.bytes(&first_seen.to_le_bytes())?;
@@ -62,7 +63,7 @@ impl Signals {
         for _ in 0..input.count()? {
             let account = input.account_id()?;
             let rows = input.list(|input| {
-                let (id, resource, when) = ([input.word()?, input.word()?], input.word()?, input.word()?);
+                let (id, resource, when) = (input.id()?, input.word()?, input.word()?);
                 let (first_seen, matched) = (u32::from_le_bytes(input.array()?), u32::from_le_bytes(input.array()?));
                 let region = u16::from_le_bytes(input.array()?);
                 let (matched, region) = (numbers.get(matched as usize), regions.get(usize::from(region)));
