@@ -17,7 +17,7 @@ use nix::sys::signal::Signal;
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::{
-    Builder,
+    Builder, kubeconfig,
     nodes::Nodes,
     process::{Server, Watchdog},
     servers::Layout,
@@ -113,6 +113,13 @@ impl ControlPlane {
     #[must_use]
     pub fn dir(&self) -> &Path {
         self.home.dir()
+    }
+
+    /// Makes the clients anew: one belongs to the runtime in which it was made. Fails when its kubeconfig cannot be read.
+    pub async fn reconnect(&mut self) -> Result<()> {
+        self.admin = kubeconfig::client(&self.layout.admin_kubeconfig()).await?;
+        self.probe = kubeconfig::client_without_retries(&self.layout.admin_kubeconfig()).await?;
+        Ok(())
     }
 
     pub(crate) fn layout(&self) -> &Layout {

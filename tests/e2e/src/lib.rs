@@ -10,6 +10,7 @@ pub mod demo;
 pub mod objects;
 pub mod openmetrics;
 pub mod operator;
+pub mod pool;
 pub mod prometheus;
 pub mod promise;
 pub mod router;

@@ -9,13 +9,14 @@ use serde_json::Value;
 
 use crate::binaries;
 use crate::operator::{Operator, OperatorOptions};
+use crate::pool::Plane;
 use crate::sandbox::Sandbox;
 use crate::wait::eventually;
 
 /// The parts of an end-to-end test.
 pub struct Stand {
     /// Kubernetes.
-    pub plane: ControlPlane,
+    pub plane: Plane,
     /// AWS.
     pub sandbox: Sandbox,
     /// Where the operator keeps its checkpoints, and the audit log is.
@@ -47,9 +48,8 @@ impl Stand {
     /// When a part does not come up.
     pub async fn start_world(world: PathBuf, sandbox_flags: &[&str]) -> Result<Self> {
         let dir = tempfile::tempdir()?;
-        let plane = ControlPlane::builder().audit_log(dir.path().join("audit.log")).start().await?;
+        let plane = Plane::take(&dir.path().join("audit.log")).await?;
         let sandbox = Sandbox::start_with(&world, sandbox_flags).await?;
-        install(&plane).await?;
         let identity = plane.service_account("soc2-operator", "soc2-operator").await?;
         Ok(Self { plane, sandbox, dir, kubeconfig: identity.kubeconfig })
     }
@@ -224,6 +224,20 @@ impl Stand {
         .await
     }
 }
+
+/// Our kinds.
+pub(crate) const KINDS: [&str; 10] = [
+    "awsorganizations",
+    "complianceprofiles",
+    "controlcatalogs",
+    "guardrailsets",
+    "guardrailapprovals",
+    "guardrailreleases",
+    "scpbaselines",
+    "accountpostures",
+    "complianceexceptions",
+    "controlattestations",
+];
 
 /// Path of the objects of a kind of ours, by its short name.
 fn collection(kind: &str, namespace: &str) -> Result<String> {

@@ -61,7 +61,8 @@ pub(super) fn region_of(finding: &Finding) -> Option<&str> {
 /// Hash of a finding's resource. A finding without one shares none with others.
 pub(super) fn resource_of(finding: &Finding, id: IdHash) -> u64 {
     let resource_id = finding.resource_id.as_deref().filter(|id| !id.is_empty());
-    resource_id.map_or(id[0], |text| xxh3_64(text.as_bytes()))
+    let own = u64::from(id[0]) << 32 | u64::from(id[1]);
+    resource_id.map_or(own, |text| xxh3_64(text.as_bytes()))
 }
 
 /// A text from outside, in a message.
