@@ -33,7 +33,7 @@ async fn measure(out: &mut Figures<'_>) -> Result<()> {
     let stand = Stand::start_world(world.path().to_path_buf(), &["--latency-ms", "100"]).await?;
     let _operator = Operator::start(stand.operator_options()).await?;
     let mut organization = crate::sweep::objects(2)[0].clone();
-    organization["spec"]["sync"] = json!({"organizationInterval": "2m"});
+    organization["spec"]["sync"] = json!({"organizationInterval": "10m"});
     let set = json!({
         "apiVersion": "soc2-operator.dev/v1alpha1", "kind": "GuardrailSet", "metadata": {"name": "bench"},
         "spec": {
