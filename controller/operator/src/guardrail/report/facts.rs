@@ -32,6 +32,15 @@ pub(super) fn facts(outcome: &Outcome<'_>, in_sync: bool, settling: bool) -> Vec
             Fact::no("InSync", "Held", drift),
         ];
     }
+    if let Some(why) = &enacted.ended {
+        let message = format!("{} of {} steps done; {why}", enacted.done.len(), plan.all().count());
+        return vec![
+            Fact::yes("Applying", "Applying", message.clone()),
+            Fact::yes("Reconciling", "Applying", message.clone()),
+            Fact::unknown("Ready", "Applying", message.clone()),
+            Fact::no("InSync", "Applying", if plan.drift.is_empty() { message } else { drift }),
+        ];
+    }
     if let Some(waiting) = &clearance.waiting
         && enacted.done.is_empty()
     {
