@@ -223,7 +223,9 @@ mod tests {
 
     fn overlay(effects: &[Effect]) -> Overlay {
         let mut overlay = Overlay::default();
-        effects.iter().for_each(|effect| overlay.push(effect.clone(), WRITTEN.parse().unwrap()));
+        for effect in effects {
+            overlay.push(effect.clone(), WRITTEN.parse().unwrap());
+        }
         overlay
     }
 
