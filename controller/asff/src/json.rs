@@ -15,19 +15,25 @@ const MAX_MEMBERS: usize = 1000;
 /// What is wrong with a text. Small, because every step may say it: a reader that hands faults with words around is a third
 /// slower.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Wrong {
+pub enum Wrong {
+    /// An unexpected character here.
     Syntax(u32),
+    /// It ends too early.
     CutOff,
+    /// Not UTF-8.
     NotUtf8,
     /// The key that begins here.
     DuplicateKey(u32),
+    /// Nested too deeply.
     TooDeep,
+    /// An object with too many members.
     TooManyMembers,
 }
 
 impl Wrong {
     /// The same in words; `text` is where it was found.
-    pub(crate) fn fault(self, text: &[u8]) -> Fault {
+    #[must_use]
+    pub fn fault(self, text: &[u8]) -> Fault {
         match self {
             Self::Syntax(at) => Fault::Syntax(at as usize),
             Self::CutOff => Fault::CutOff,
@@ -56,22 +62,25 @@ pub(crate) fn offset(at: usize) -> u32 {
 
 /// A string between its quotes, as it is written.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Text<'a> {
+pub struct Text<'a> {
     raw: &'a str,
     escaped: bool,
 }
 
 impl<'a> Text<'a> {
     /// What it says.
+    ///
+    /// # Errors
+    /// When an escape is no character.
     #[inline]
-    pub(crate) fn decode(self) -> Result<Cow<'a, str>> {
+    pub fn decode(self) -> Result<Cow<'a, str>> {
         if self.escaped { unescape(self.raw).map(Cow::Owned) } else { Ok(Cow::Borrowed(self.raw)) }
     }
 }
 
 /// A key of an object that is being read: its hash, and where it is written.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Key {
+struct Key {
     hash: u64,
     start: u32,
     end: u32,
@@ -79,7 +88,7 @@ pub(crate) struct Key {
 
 /// Memory to work with, kept from one text to the next.
 #[derive(Debug, Default)]
-pub(crate) struct Work {
+pub struct Work {
     /// Keys of the objects around the place, outermost first.
     keys: Vec<Key>,
     /// A bit for each byte that is a quotation mark or a backslash: the ends of strings are found without looking at them.
@@ -131,7 +140,8 @@ impl Work {
 }
 
 /// A place in a JSON text.
-pub(crate) struct Scanner<'a, 'k> {
+#[derive(Debug)]
+pub struct Scanner<'a, 'k> {
     text: &'a str,
     at: usize,
     depth: u32,
@@ -141,16 +151,37 @@ pub(crate) struct Scanner<'a, 'k> {
 impl<'a, 'k> Scanner<'a, 'k> {
     /// Begins at the first character that is no blank.
     pub(crate) fn new(text: &'a [u8], work: &'k mut Work) -> Result<Self> {
-        let text = str::from_utf8(text).map_err(|_| Wrong::NotUtf8)?;
+        Ok(Self::of(str::from_utf8(text).map_err(|_| Wrong::NotUtf8)?, work))
+    }
+
+    /// The same of a text.
+    #[must_use]
+    pub fn of(text: &'a str, work: &'k mut Work) -> Self {
         work.mark(text.as_bytes());
         let mut scanner = Self { text, at: 0, depth: 0, work };
         scanner.blanks();
-        Ok(scanner)
+        scanner
+    }
+
+    /// Bytes before the place.
+    #[must_use]
+    pub fn at(&self) -> usize {
+        self.at
+    }
+
+    /// Goes over a comma, if one is at the place, and the blanks behind it. For values that stand one after the other in a list which
+    /// is read in parts.
+    pub fn comma(&mut self) {
+        if self.blanks() == b',' {
+            self.at += 1;
+            self.blanks();
+        }
     }
 
     /// The byte at the place; 0, which JSON has nowhere, at the end.
     #[inline]
-    pub(crate) fn peek(&self) -> u8 {
+    #[must_use]
+    pub fn peek(&self) -> u8 {
         self.text.as_bytes().get(self.at).copied().unwrap_or(0)
     }
 
@@ -160,8 +191,11 @@ impl<'a, 'k> Scanner<'a, 'k> {
     }
 
     /// The object at the place. `member` is called at each value, with its key, and must read it.
+    ///
+    /// # Errors
+    /// When it is none, has a key twice, or `member` says so.
     #[inline]
-    pub(crate) fn object(&mut self, mut member: impl FnMut(&mut Self, &str) -> Result<()>) -> Result<()> {
+    pub fn object(&mut self, mut member: impl FnMut(&mut Self, &str) -> Result<()>) -> Result<()> {
         self.enter()?;
         let base = self.work.keys.len();
         if self.blanks() == b'}' {
@@ -201,8 +235,11 @@ impl<'a, 'k> Scanner<'a, 'k> {
     }
 
     /// The array at the place. `item` is called at each value, with its index, and must read it.
+    ///
+    /// # Errors
+    /// When it is none, or `item` says so.
     #[inline]
-    pub(crate) fn array(&mut self, mut item: impl FnMut(&mut Self, usize) -> Result<()>) -> Result<()> {
+    pub fn array(&mut self, mut item: impl FnMut(&mut Self, usize) -> Result<()>) -> Result<()> {
         self.enter()?;
         if self.blanks() == b']' {
             self.leave();
@@ -235,9 +272,52 @@ impl<'a, 'k> Scanner<'a, 'k> {
         }
     }
 
+    /// Goes over a value of which only the grammar counts: nobody minds keys that are there twice.
+    ///
+    /// # Errors
+    /// When it is none.
+    pub fn pass(&mut self) -> Result<()> {
+        match self.peek() {
+            b'{' => self.pass_object(),
+            b'[' => self.array(|scanner, _| scanner.pass()),
+            _ => self.skip(),
+        }
+    }
+
+    fn pass_object(&mut self) -> Result<()> {
+        self.enter()?;
+        if self.blanks() == b'}' {
+            self.leave();
+            return Ok(());
+        }
+        loop {
+            if self.blanks() != b'"' {
+                return Err(self.unexpected());
+            }
+            self.string()?;
+            if self.blanks() != b':' {
+                return Err(self.unexpected());
+            }
+            self.at += 1;
+            self.blanks();
+            self.pass()?;
+            match self.blanks() {
+                b',' => self.at += 1,
+                b'}' => {
+                    self.leave();
+                    return Ok(());
+                }
+                _ => return Err(self.unexpected()),
+            }
+        }
+    }
+
     /// The string at the place.
+    ///
+    /// # Errors
+    /// When it has no end, a control character, or an escape that is none.
     #[inline]
-    pub(crate) fn string(&mut self) -> Result<Text<'a>> {
+    pub fn string(&mut self) -> Result<Text<'a>> {
         let start = self.at + 1;
         let end = self.work.next(start).ok_or(Wrong::CutOff)?;
         if self.text.as_bytes().get(end) == Some(&b'"') && !self.work.control {

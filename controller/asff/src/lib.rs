@@ -17,7 +17,7 @@ mod escape;
 mod fault;
 mod finding;
 mod input;
-mod json;
+pub mod json;
 mod read;
 
 pub use fault::{Fault, Problem, Summary};

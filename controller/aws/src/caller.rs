@@ -12,7 +12,7 @@ use tokio::time::Instant;
 use tracing::{debug, info};
 
 use crate::core::{Core, OWN};
-use crate::error::{AwsError, ErrorClass};
+use crate::error::{AwsError, ErrorClass, NOT_PERMITTED};
 use crate::explain::{Called, explain};
 use crate::limiter::{Key, Lane};
 use crate::session::Session;
@@ -151,6 +151,7 @@ impl Caller {
             self.ready().await?;
             let account = self.core.account(&self.session).await;
             let start = self.core.limiter.lane(&self.key(account.as_deref(), operation)).start().await;
+            self.recheck(operation, guard).await?;
             self.permit(operation, guard)?;
             let began = *began.get_or_insert_with(Instant::now);
             self.traffic.requests.fetch_add(1, Ordering::Relaxed);
@@ -197,13 +198,17 @@ impl Caller {
 
     fn permit(&self, operation: &str, guard: Option<&dyn WriteGuard>) -> Result<(), AwsError> {
         let Some(guard) = guard else { return Ok(()) };
-        guard.permit(self.attempt_timeout).map_err(|reason| {
-            AwsError::new(
-                ErrorClass::Transient,
-                "WriteNotPermitted",
-                format!("{}:{operation}: not now: {reason}", self.service.name()),
-            )
-        })
+        guard.permit(self.attempt_timeout).map_err(|reason| self.not_now(operation, &reason))
+    }
+
+    async fn recheck(&self, operation: &str, guard: Option<&dyn WriteGuard>) -> Result<(), AwsError> {
+        let Some(guard) = guard else { return Ok(()) };
+        guard.recheck().await.map_err(|reason| self.not_now(operation, &reason))
+    }
+
+    fn not_now(&self, operation: &str, reason: &str) -> AwsError {
+        let message = format!("{}:{operation}: not now: {reason}", self.service.name());
+        AwsError::new(ErrorClass::Transient, NOT_PERMITTED, message)
     }
 
     fn explain<E>(&self, operation: &'static str, account: Option<&str>, error: &SdkError<E, HttpResponse>) -> AwsError

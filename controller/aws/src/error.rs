@@ -1,5 +1,8 @@
 //! Errors of AWS calls, classified by what can be done about them.
 
+/// Code of the error of a write that its guard did not permit.
+pub const NOT_PERMITTED: &str = "WriteNotPermitted";
+
 /// What can be done about an error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum ErrorClass {

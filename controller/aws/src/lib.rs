@@ -31,7 +31,7 @@ pub mod traits;
 mod tree;
 mod walk;
 
-pub use error::{AwsError, ErrorClass};
+pub use error::{AwsError, ErrorClass, NOT_PERMITTED};
 pub use metrics::AwsMetrics;
 pub use objects::{Objects, StoredFile};
 pub use sdk::SdkAws;

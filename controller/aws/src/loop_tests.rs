@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use async_trait::async_trait;
 use aws_sdk_sts::config::RuntimeComponents;
 use aws_sdk_sts::config::http::HttpResponse;
 use aws_smithy_runtime_api::client::http::{
@@ -19,7 +20,7 @@ use tokio::time::Instant;
 use crate::core::Core;
 use crate::directory::OrganizationsDirectory;
 use crate::policies::OrganizationsWriter;
-use crate::{AwsError, AwsMetrics, Directory, ErrorClass, PolicyWriter, Role, Settings, WriteGuard};
+use crate::{AwsError, AwsMetrics, Directory, ErrorClass, NOT_PERMITTED, PolicyWriter, Role, Settings, WriteGuard};
 
 /// Answers calls by a script: the n-th call of an operation, from 0, to a status and a body.
 type Script = dyn Fn(&str, usize) -> (u16, String) + Send + Sync;
@@ -106,15 +107,23 @@ impl Fixture {
 struct Guard {
     left: AtomicU32,
     asked: AtomicU32,
+    /// So often a recheck finds nothing.
+    rechecks: AtomicU32,
 }
 
 impl Guard {
     fn permits(left: u32) -> Self {
-        Self { left: AtomicU32::new(left), asked: AtomicU32::new(0) }
+        Self { left: AtomicU32::new(left), asked: AtomicU32::new(0), rechecks: AtomicU32::new(u32::MAX) }
     }
 }
 
+#[async_trait]
 impl WriteGuard for Guard {
+    async fn recheck(&self) -> Result<(), String> {
+        let take = self.rechecks.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1));
+        take.map(drop).map_err(|_| "a person stopped it".to_owned())
+    }
+
     fn permit(&self, attempt: Duration) -> Result<(), String> {
         assert_eq!(attempt, Settings::default().write_attempt_timeout);
         self.asked.fetch_add(1, Ordering::SeqCst);
@@ -204,6 +213,15 @@ async fn without_permission_nothing_is_sent_and_no_role_assumed() {
     let held = fixture.attach(&Guard::permits(3)).await.expect_err("held");
     assert!(held.is("WriteNotPermitted"), "{held:?}");
     assert_eq!(fixture.fake.count("AttachPolicy"), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_stops_a_write_is_asked_for_again_before_each_attempt() {
+    let fixture = Fixture::new(|_, _| error(500, "ServiceException")).await;
+    let guard = Guard { rechecks: AtomicU32::new(3), ..Guard::permits(u32::MAX) };
+    let held = fixture.attach(&guard).await.expect_err("held");
+    assert!(held.is(NOT_PERMITTED) && held.message.contains("a person stopped it"), "{held:?}");
+    assert_eq!(fixture.fake.count("AttachPolicy"), 3);
 }
 
 #[tokio::test(start_paused = true)]

@@ -104,7 +104,14 @@ pub trait PolicyWriter: Send + Sync {
 }
 
 /// Asked before every attempt of every write: whether we may still write.
+#[async_trait]
 pub trait WriteGuard: Send + Sync {
+    /// What can only be learned by asking elsewhere: `Err` with the reason when somebody stopped this write since it was begun. Asked
+    /// right before [`Self::permit`], which has the last word.
+    async fn recheck(&self) -> Result<(), String> {
+        Ok(())
+    }
+
     /// `Err` with the reason when an attempt that may last `attempt` must not begin now (lease too short, writes held).
     fn permit(&self, attempt: std::time::Duration) -> Result<(), String>;
 }

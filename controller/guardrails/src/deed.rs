@@ -50,7 +50,7 @@ impl Deed {
                 _ => false,
             },
             Drift::Elsewhere { policy, target, .. } => call == "AttachPolicy" && about == Some(policy) && at(target),
-            Drift::Foreign { .. } | Drift::Left { .. } => false,
+            Drift::Foreign { .. } | Drift::Left { .. } | Drift::Staged { .. } => false,
             Drift::OtherCluster { policy, .. } => call == "TagResource" && about == Some(policy),
             Drift::Duplicate { other, .. } => matches!(call, "CreatePolicy" | "TagResource") && about == Some(other),
         }

@@ -65,8 +65,12 @@ pub struct Clearance {
     pub steps: Vec<Step>,
     /// Why the rest may not, if there is any.
     pub waiting: Option<Waiting>,
-    /// The approval that it rests on.
+    /// The approval of the plan, where there is one.
     pub approval: Option<String>,
+    /// Approvals that the steps rest on: once one of them ends, nothing more may be written.
+    pub rests_on: BTreeSet<String>,
+    /// The steps may only be written while the window is open.
+    pub windowed: bool,
 }
 
 /// Why something is not done yet.
@@ -172,9 +176,9 @@ impl GateInput<'_> {
             return Clearance::waits(waiting);
         }
         let approval = self.approval();
-        let stands = |approval: &Approval| approval.hash == self.begun.hash && approval.is_valid(self.now);
-        let going_on = self.approvals.iter().any(stands);
-        let begun = |step: &&Step| going_on && self.begun.steps.contains(&step.to_string());
+        let stands = |approval: &&Approval| approval.hash == self.begun.hash && approval.is_valid(self.now);
+        let going_on = self.approvals.iter().find(stands);
+        let begun = |step: &&Step| going_on.is_some() && self.begun.steps.contains(&step.to_string());
         let may = |step: &&Step| approval.is_some() || !step.weakens() || begun(step);
         let (allowed, held): (Vec<&Step>, Vec<&Step>) = self.plan.removals.iter().partition(may);
         let allowed: Vec<Step> = allowed.into_iter().cloned().collect();
@@ -184,6 +188,9 @@ impl GateInput<'_> {
             return needs_approval.map_or_else(Clearance::default, Clearance::waits);
         }
         let mut clearance = self.in_window(allowed, approval);
+        if approval.is_none() {
+            clearance.rests_on.extend(going_on.map(|approval| approval.name.clone()));
+        }
         clearance.waiting = clearance.waiting.or(needs_approval);
         clearance
     }
@@ -236,7 +243,9 @@ impl GateInput<'_> {
     fn in_window(&self, steps: Vec<Step>, approval: Option<&Approval>) -> Clearance {
         let closed = self.window.filter(|window| !window.is_open(self.now));
         let Some(window) = closed else {
-            return Clearance { steps, approval: approval.map(|approval| approval.name.clone()), waiting: None };
+            let approval = approval.map(|approval| approval.name.clone());
+            let (rests_on, windowed) = (approval.iter().cloned().collect(), self.window.is_some());
+            return Clearance { steps, waiting: None, approval, rests_on, windowed };
         };
         let until = window.next_opening(self.now);
         let when =

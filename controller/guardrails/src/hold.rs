@@ -93,7 +93,8 @@ pub fn subject_of(drift: &Drift) -> Option<String> {
         | Drift::OtherCluster { .. }
         | Drift::Left { .. }
         | Drift::Elsewhere { .. }
-        | Drift::Duplicate { .. } => None,
+        | Drift::Duplicate { .. }
+        | Drift::Staged { .. } => None,
     }
 }
 

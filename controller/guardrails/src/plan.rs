@@ -28,6 +28,7 @@ mod rollout;
 mod satisfied;
 mod set_plan;
 mod slots;
+mod spare;
 mod step;
 mod strength;
 mod wanted;
@@ -227,7 +228,8 @@ pub fn plan(input: &PlanInput<'_>) -> Plan {
     let scene = Scene { input, ownership: &ownership, assignment: &assignment, pending: &pending };
     let mut slots = Slots::new(input);
     let work = |draft| Work::new(scene, draft, for_all.as_ref(), &mut slots);
-    let works: Vec<Work<'_>> = drafts.into_iter().map(work).collect();
+    let mut works: Vec<Work<'_>> = drafts.into_iter().map(work).collect();
+    spare::advise(scene, &mut works);
     let wanted = Wanted::new(&works, &pending);
     let mut removals = removal::removals(input, &ownership, &works, &wanted);
     let own = own(&works);

@@ -225,7 +225,7 @@ impl RolloutInput<'_> {
         }
         state.since = None;
         state.begun_at.get_or_insert(self.now);
-        let clearance = Clearance { steps, waiting: None, approval: self.clearance.approval.clone() };
+        let clearance = Clearance { steps, waiting: None, ..self.clearance.clone() };
         Turn { state: Some(state), clearance, watch: None }
     }
 
@@ -293,7 +293,8 @@ impl RolloutInput<'_> {
             self.plan.name
         );
         let waiting = Waiting { kind: WaitingKind::RolledBack, reason: "GateFailed", message, until: None };
-        let clearance = Clearance { steps: self.rollout.rollback.clone(), waiting: Some(waiting), approval: None };
+        let steps = self.rollout.rollback.clone();
+        let clearance = Clearance { steps, waiting: Some(waiting), ..Clearance::default() };
         Turn { state: Some(state), clearance, watch: None }
     }
 }

@@ -7,6 +7,9 @@ use crate::pattern::{self, Actions, Resource};
 use crate::truth::Truth;
 use crate::variables::{self, Resolved};
 
+/// What is missing where the resource is not known.
+pub(crate) const RESOURCE: &str = "the resource";
+
 /// A statement, ready.
 #[derive(Clone, Debug)]
 pub(crate) struct Rule {
@@ -81,7 +84,7 @@ impl Rule {
         let named = Truth::any(self.resources.iter().map(|named| match named {
             Named::Pattern(pattern) if not_known && pattern.is_everything() => Truth::True,
             _ if not_known => {
-                missing.push("the resource".to_owned());
+                missing.push(RESOURCE.to_owned());
                 Truth::Unknown
             }
             Named::Pattern(pattern) => Truth::from(pattern.matches(call.request.resource)),

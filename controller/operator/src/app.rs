@@ -199,6 +199,7 @@ async fn connect(
         lease,
         cluster_id: String::new(),
         written: crate::guardrail::Written::default(),
+        write_turn: settings.write_turn,
         goods: crate::guardrail::Goods::default(),
         trails: Arc::default(),
         metrics: ReconcileMetrics::register(registry),

@@ -62,6 +62,8 @@ pub struct Context {
     pub tags_shown: bool,
     /// Guardrail sets whose writes failed.
     pub written: crate::guardrail::Written,
+    /// How long a turn of writes goes on while others wait.
+    pub write_turn: std::time::Duration,
     /// What was last in place of guardrail sets with waves.
     pub goods: crate::guardrail::Goods,
     /// Recorded calls of the accounts of waves.

@@ -36,6 +36,8 @@ pub trait Reconciler: Send + Sync + 'static {
     const KIND: &'static str;
     /// Field manager that says so when an object cannot be understood.
     const MANAGER: &'static str;
+    /// Longer than this it does not take, or it is cut off.
+    const LIMIT: Duration = LIMIT;
 
     /// Brings one object forward.
     fn reconcile(
@@ -112,7 +114,7 @@ async fn once<R: Reconciler>(
     let result = match &guard.0 {
         Ok(object) => {
             let work = reconciler.reconcile(context, Arc::new(object.clone()));
-            tokio::time::timeout(LIMIT, work).await.unwrap_or(Err(Error::Timeout(LIMIT.as_secs())))
+            tokio::time::timeout(R::LIMIT, work).await.unwrap_or(Err(Error::Timeout(R::LIMIT.as_secs())))
         }
         Err(invalid) => report_invalid::<R>(context, guard, &invalid.error).await,
     };

@@ -74,6 +74,11 @@ pub struct Settings {
     #[arg(long, env = "SOC2_AWS_WRITE_ATTEMPT_TIMEOUT", default_value = "5s", value_name = "DURATION", value_parser = parse_duration)]
     pub aws_write_attempt_timeout: Duration,
 
+    /// How long one guardrail set, or release, of an organization may go on writing while others wait for their turn. It ends after the
+    /// write that it is at, and goes on in its next turn.
+    #[arg(long, env = "SOC2_WRITE_TURN", default_value = "1m", value_name = "DURATION", value_parser = parse_duration)]
+    pub write_turn: Duration,
+
     /// Most AccountPosture writes a second.
     #[arg(long, env = "SOC2_POSTURE_WRITES_PER_SECOND", default_value_t = 20, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=500))]
     pub posture_writes_per_second: u32,

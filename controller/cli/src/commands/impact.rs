@@ -93,7 +93,8 @@ fn read(args: &ImpactArgs, notes: &Notes) -> Result<Policies> {
     };
     let files = Manifests { files: args.manifests.clone() };
     let organization = args.organization.as_deref();
-    let request = Request { snapshot, files: &files, organization, cluster_id: args.cluster_id.as_deref() };
+    let now = jiff::Timestamp::now();
+    let request = Request { snapshot, files: &files, organization, cluster_id: args.cluster_id.as_deref(), now };
     let planned = Planned::new(&request, notes)?;
     for set in &planned.plan.sets {
         if let Some(refused) = &set.refused {

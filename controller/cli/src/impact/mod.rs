@@ -123,7 +123,7 @@ struct Worker<'w, 'p, P> {
 /// What is decided without looking at the other keys and at the resource: of most calls everything.
 struct Known {
     action: String,
-    /// None where it depends on more.
+    /// None where it depends on what another record may tell.
     verdict: Option<Verdict>,
 }
 
@@ -173,6 +173,7 @@ impl<'p, P: Fn(AccountId) -> Effective<'p>> Worker<'_, 'p, P> {
                 match verdict {
                     None => decide(levels, event, account, action, &mut self.replay),
                     Some(Verdict::Allowed) => counts.allowed += 1,
+                    Some(Verdict::Unknown { keys }) => self.replay.undecided(event, account, action, keys.clone()),
                     Some(denied) => self.replay.denied(event, account, action, levels, denied),
                 }
             }
@@ -180,12 +181,13 @@ impl<'p, P: Fn(AccountId) -> Effective<'p>> Worker<'_, 'p, P> {
     }
 }
 
-/// What can be decided knowing only who calls what in which Region: it holds whatever the rest is.
+/// What can be decided knowing only who calls what in which Region: it holds whatever the rest is. That nobody knows is an answer too
+/// where it depends only on what no record tells.
 fn known(levels: &[Level<'_>], event: &Event<'_>, account: AccountId) -> Known {
     let action = event.action();
     let context = event.common(account);
     let verdict = match verdict(levels, &event.request(&action, "", &context)) {
-        Verdict::Unknown { .. } => None,
+        Verdict::Unknown { keys } if keys.iter().any(|key| Event::may_tell(key)) => None,
         decided => Some(decided),
     };
     Known { action, verdict }

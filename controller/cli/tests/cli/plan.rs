@@ -213,3 +213,60 @@ spec:
     assert!(packed.out.contains("= deny-leave-org shares policy soc2-acme-pack-"), "{}", packed.out);
     assert!(packed.out.contains("1 to create, 0 to change, 1 to attach"), "{}", packed.out);
 }
+
+/// The snapshot with a policy of ours that says something else on the root, and one that is staged beside it on an account.
+fn staging() -> tempfile::TempDir {
+    let tags = json!({
+        "soc2-operator.dev/owner-id": "acme", "soc2-operator.dev/cluster-id": "c-1", "soc2-operator.dev/baseline": "deny-root",
+    });
+    let mut staged_tags = tags.clone();
+    staged_tags["soc2-operator.dev/staged"] = json!("0123456789abcdef");
+    let document =
+        json!({"Version": "2012-10-17", "Statement": [{"Effect": "Deny", "Action": "s3:PutObject", "Resource": "*"}]});
+    let folder = with_policy(
+        &json!({"Id": "p-ours0000", "Name": "soc2-acme-deny-root", "AwsManaged": false, "Content": document, "Tags": tags}),
+        &["r-acme"],
+    );
+    let path = folder.path().join("organization.json");
+    let mut organization: Value = serde_json::from_str(&std::fs::read_to_string(&path).unwrap()).unwrap();
+    organization["Policies"].as_array_mut().unwrap().push(json!({
+        "Id": "p-staged00", "Name": "soc2-acme-staged", "AwsManaged": false, "Content": document, "Tags": staged_tags,
+    }));
+    let attachment = json!({"PolicyId": "p-staged00", "TargetId": "333333333333"});
+    organization["Attachments"].as_array_mut().unwrap().push(attachment);
+    std::fs::write(&path, organization.to_string()).unwrap();
+    folder
+}
+
+#[test]
+fn waves_window_and_what_is_staged_now_are_shown() {
+    let folder = staging();
+    let spec = lines(
+        "{targets: {}, baselines: [{name: deny-root}], window: {schedule: '0 2 * * SAT', duration: 4h, timeZone: Europe/Berlin},
+          rollout: {waves: [{accountIds: ['333333333333']}, {rest: true}], soak: 2h}}",
+    );
+    let run = plan(folder.path(), &spec, &[]);
+    assert_eq!(run.code, 2, "{}{}", run.out, run.errors);
+    for line in [
+        "= window \"0 2 * * SAT\" for 4h (Europe/Berlin) is ",
+        "= wave 1 of 2 (accounts 333333333333): 1 accounts, on account payments-prod (333333333333), 2 steps",
+        "= wave 2 of 2 (the rest): 3 accounts, on the root (r-acme), 1 steps",
+        "= staged now: soc2-acme-staged (p-staged00) on 333333333333, beside p-ours0000",
+    ] {
+        assert!(run.out.contains(line), "{line}: {}", run.out);
+    }
+    assert!(!run.out.contains("second policy"), "{}", run.out);
+    let markdown = plan(folder.path(), &spec, &["-o", "markdown"]).out;
+    assert!(markdown.contains("- wave 1 of 2 (accounts 333333333333)"), "{markdown}");
+    let machine: Value = serde_json::from_str(&plan(folder.path(), &spec, &["-o", "json"]).out).unwrap();
+    let schedule = &machine["sets"][0]["schedule"];
+    assert_eq!(schedule["waves"][0]["targets"], json!(["account payments-prod (333333333333)"]));
+    assert_eq!(schedule["staged"][0]["targets"], json!(["333333333333"]));
+    assert!(schedule["window"]["nextOpening"].is_string() && schedule["window"]["open"].is_boolean(), "{schedule:#}");
+
+    // Without either there is nothing to say; a window that makes no sense is named.
+    let run = plan(folder.path(), &lines("{targets: {}, baselines: [{name: deny-root}]}"), &[]);
+    assert!(!run.out.contains("wave ") && !run.out.contains("window"), "{}", run.out);
+    let run = plan(folder.path(), &spec.replace("Europe/Berlin", "Europe/Nowhere"), &[]);
+    assert!(run.code == 1 && run.errors.contains("spec.window.timeZone"), "{}{}", run.out, run.errors);
+}

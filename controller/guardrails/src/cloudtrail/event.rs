@@ -5,92 +5,62 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::net::IpAddr;
 
-use serde::Deserialize;
 use soc2_posture::ids::AccountId;
+
+mod read;
+
+pub(super) use read::read;
 
 use super::services;
 use crate::evaluate::Request;
+use crate::rule::RESOURCE;
 
 /// Text that is only copied where it has escapes.
-#[derive(Debug, Default, Deserialize)]
-struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
+type Text<'a> = Cow<'a, str>;
 
 /// What is read of an event. Its parameters are not: they are no condition keys.
-#[derive(Debug, Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
+#[derive(Debug, Default)]
 pub struct Event<'a> {
-    #[serde(borrow, rename = "eventTime")]
     time: Text<'a>,
-    #[serde(borrow, rename = "eventSource")]
     source: Text<'a>,
-    #[serde(borrow, rename = "eventName")]
     name: Text<'a>,
-    #[serde(borrow)]
     aws_region: Option<Text<'a>>,
-    #[serde(borrow, rename = "sourceIPAddress")]
     source_ip_address: Option<Text<'a>>,
-    #[serde(borrow)]
     error_code: Option<Text<'a>>,
-    #[serde(borrow)]
     error_message: Option<Text<'a>>,
-    #[serde(borrow, rename = "eventType")]
     kind: Option<Text<'a>>,
-    #[serde(borrow)]
     vpc_endpoint_id: Option<Text<'a>>,
-    #[serde(borrow)]
     user_identity: Option<Identity<'a>>,
-    #[serde(borrow)]
-    resources: Option<Vec<Resource<'a>>>,
+    /// ARNs.
+    resources: Vec<Text<'a>>,
 }
 
-#[derive(Debug, Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
+#[derive(Debug, Default)]
 struct Identity<'a> {
-    #[serde(borrow, rename = "type")]
     kind: Text<'a>,
-    #[serde(borrow)]
     arn: Option<Text<'a>>,
-    #[serde(borrow)]
     account_id: Option<Text<'a>>,
-    #[serde(borrow)]
     principal_id: Option<Text<'a>>,
-    #[serde(borrow)]
     user_name: Option<Text<'a>>,
-    #[serde(borrow)]
     invoked_by: Option<Text<'a>>,
-    #[serde(borrow)]
-    session_context: Option<Session<'a>>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-struct Session<'a> {
-    #[serde(borrow)]
-    session_issuer: Option<Issuer<'a>>,
-    #[serde(borrow)]
-    attributes: Option<Attributes<'a>>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-struct Issuer<'a> {
-    #[serde(borrow)]
-    arn: Option<Text<'a>>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-struct Attributes<'a> {
-    #[serde(borrow)]
+    /// ARN of the role of a session.
+    session_issuer: Option<Text<'a>>,
     mfa_authenticated: Option<Text<'a>>,
 }
 
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-struct Resource<'a> {
-    #[serde(borrow, rename = "ARN")]
-    arn: Option<Text<'a>>,
-}
+/// The condition keys that a record may have.
+const TOLD: [&str; 10] = [
+    "aws:RequestedRegion",
+    "aws:SourceIp",
+    "aws:SourceVpce",
+    "aws:PrincipalAccount",
+    "aws:PrincipalType",
+    "aws:userid",
+    "aws:username",
+    "aws:MultiFactorAuthPresent",
+    "aws:ViaAWSService",
+    "aws:CurrentTime",
+];
 
 /// What an event has to do with service control policies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -107,21 +77,21 @@ pub enum Fate {
 
 /// The value, where there is one.
 fn value<'t>(text: Option<&'t Text<'_>>) -> Option<&'t str> {
-    text.map(|text| &*text.0).filter(|text| !text.is_empty())
+    text.map(|text| &**text).filter(|text| !text.is_empty())
 }
 
 impl Event<'_> {
     /// What it has to do with service control policies.
     #[must_use]
     pub fn fate(&self) -> Fate {
-        if value(self.kind.as_ref()).is_some_and(|kind| kind != "AwsApiCall") || self.name.0.is_empty() {
+        if value(self.kind.as_ref()).is_some_and(|kind| kind != "AwsApiCall") || self.name.is_empty() {
             return Fate::NoCall;
         }
         if value(self.error_code.as_ref()).is_some() {
             return Fate::Failed;
         }
         let Some(identity) = &self.user_identity else { return Fate::NotAffected };
-        if identity.kind.0 == "AWSService" || self.principal().is_some_and(is_service_linked) {
+        if identity.kind == "AWSService" || self.principal().is_some_and(is_service_linked) {
             return Fate::NotAffected;
         }
         self.account().map_or(Fate::NotAffected, Fate::Call)
@@ -145,32 +115,31 @@ impl Event<'_> {
     #[must_use]
     pub fn principal(&self) -> Option<&str> {
         let identity = self.user_identity.as_ref()?;
-        let issuer = identity.session_context.as_ref().and_then(|session| session.session_issuer.as_ref());
-        let role = issuer.and_then(|issuer| value(issuer.arn.as_ref()));
-        role.filter(|_| identity.kind.0 == "AssumedRole").or_else(|| value(identity.arn.as_ref()))
+        let role = value(identity.session_issuer.as_ref());
+        role.filter(|_| identity.kind == "AssumedRole").or_else(|| value(identity.arn.as_ref()))
     }
 
     /// Prefix of the service and name of the action, as policies have them.
     #[must_use]
     pub fn action(&self) -> String {
-        services::action(&self.source.0, &self.name.0)
+        services::action(&self.source, &self.name)
     }
 
     /// When it was called, as CloudTrail writes it: in UTC, so that texts are in the order of the times.
     #[must_use]
     pub fn time(&self) -> &str {
-        &self.time.0
+        &self.time
     }
 
     /// ARNs of the resources that it names.
     pub fn resources(&self) -> impl Iterator<Item = &str> {
-        self.resources.iter().flatten().filter_map(|resource| value(resource.arn.as_ref()))
+        self.resources.iter().filter_map(|arn| value(Some(arn)))
     }
 
     /// Writes who calls what in which Region.
     pub fn key(&self, account: AccountId, key: &mut String) {
         key.clear();
-        let parts = [self.principal(), Some(&*self.source.0), Some(&*self.name.0), value(self.aws_region.as_ref())];
+        let parts = [self.principal(), Some(&*self.source), Some(&*self.name), value(self.aws_region.as_ref())];
         for part in parts {
             key.push_str(part.unwrap_or_default());
             key.push('\n');
@@ -193,9 +162,7 @@ impl Event<'_> {
     #[must_use]
     pub fn context(&self) -> BTreeMap<String, Vec<String>> {
         let identity = self.user_identity.as_ref();
-        let kind = identity.map_or("", |identity| &identity.kind.0);
-        let session = identity.and_then(|identity| identity.session_context.as_ref());
-        let mfa = session.and_then(|session| session.attributes.as_ref());
+        let kind = identity.map_or("", |identity| &*identity.kind);
         let by_service = identity.and_then(|identity| value(identity.invoked_by.as_ref()));
         let address = value(self.source_ip_address.as_ref()).filter(|text| text.parse::<IpAddr>().is_ok());
         let principal_type = match kind {
@@ -214,12 +181,19 @@ impl Event<'_> {
             ("aws:PrincipalType", principal_type),
             ("aws:userid", identity.and_then(|identity| value(identity.principal_id.as_ref()))),
             ("aws:username", user),
-            ("aws:MultiFactorAuthPresent", mfa.and_then(|found| value(found.mfa_authenticated.as_ref()))),
+            ("aws:MultiFactorAuthPresent", identity.and_then(|identity| value(identity.mfa_authenticated.as_ref()))),
             ("aws:ViaAWSService", Some(if by_service.is_some() { "true" } else { "false" })),
             ("aws:CurrentTime", Some(self.time()).filter(|time| !time.is_empty())),
         ];
         let known = pairs.into_iter().filter_map(|(key, value)| Some((key.to_owned(), vec![value?.to_owned()])));
         known.collect()
+    }
+
+    /// Whether an answer that depends on this may be another one with all that a record tells: if not, it is the same for all events
+    /// with this key.
+    #[must_use]
+    pub fn may_tell(missing: &str) -> bool {
+        missing == RESOURCE || TOLD.iter().any(|key| key.eq_ignore_ascii_case(missing))
     }
 
     /// The request about one resource; an empty one is not known.

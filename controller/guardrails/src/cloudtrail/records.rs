@@ -2,9 +2,9 @@
 
 use std::io::Read;
 
-use serde_json::error::Category;
+use soc2_asff::json::{Scanner, Work, Wrong};
 
-use super::event::Event;
+use super::event::{self, Event};
 
 /// Bytes that are read at once, at least.
 const READ: usize = 1 << 19;
@@ -23,7 +23,7 @@ enum Next {
 /// memory, used again for the next file.
 pub fn each(mut input: impl Read, buffer: &mut Vec<u8>, mut take: impl FnMut(&Event<'_>)) -> Result<(), String> {
     buffer.clear();
-    let mut begun = false;
+    let (mut begun, mut work) = (false, Work::default());
     let mut records = 0_u64;
     loop {
         let more = fill(&mut input, buffer).map_err(|error| format!("after {records} records: {error}"))?;
@@ -35,7 +35,7 @@ pub fn each(mut input: impl Read, buffer: &mut Vec<u8>, mut take: impl FnMut(&Ev
                 None => return Err("has no list of Records: is it a file of CloudTrail events?".to_owned()),
             }
         }
-        let next = some(buffer, &mut at, &mut records, &mut take)?;
+        let next = some(buffer, &mut at, &mut records, &mut work, &mut take)?;
         if matches!(next, Next::End) {
             return Ok(());
         }
@@ -79,28 +79,46 @@ fn skip_blanks(bytes: &[u8], at: usize) -> usize {
 }
 
 /// Hands over the records that are in the buffer as a whole; `at` is the place after them.
-fn some(bytes: &[u8], at: &mut usize, records: &mut u64, take: &mut impl FnMut(&Event<'_>)) -> Result<Next, String> {
+fn some(
+    bytes: &[u8],
+    at: &mut usize,
+    records: &mut u64,
+    work: &mut Work,
+    take: &mut impl FnMut(&Event<'_>),
+) -> Result<Next, String> {
+    let begin = *at;
+    let (rest, is_text) = text(bytes.get(begin..).unwrap_or_default());
+    let mut scanner = Scanner::of(rest, work);
     loop {
-        let mut here = skip_blanks(bytes, *at);
-        if bytes.get(here) == Some(&b',') && *records > 0 {
-            here = skip_blanks(bytes, here + 1);
+        if *records > 0 {
+            scanner.comma();
         }
-        let rest = bytes.get(here..).unwrap_or_default();
-        match rest.first() {
-            None => return Ok(Next::More),
-            Some(b']') => return Ok(Next::End),
-            Some(_) => {}
+        if scanner.peek() == b']' {
+            return Ok(Next::End);
         }
-        let mut stream = serde_json::Deserializer::from_slice(rest).into_iter::<Event<'_>>();
-        match stream.next() {
-            None => return Ok(Next::More),
-            Some(Ok(event)) => {
+        let wrong = match event::read(&mut scanner) {
+            Ok(Ok(event)) => {
                 take(&event);
                 *records += 1;
-                *at = here + stream.byte_offset();
+                *at = begin + scanner.at();
+                continue;
             }
-            Some(Err(error)) if error.classify() == Category::Eof => return Ok(Next::More),
-            Some(Err(error)) => return Err(format!("record {}: {error}; the rest was not read", *records + 1)),
+            Ok(Err(odd)) => format!("{odd} is not of the type that it has in a CloudTrail event"),
+            Err(Wrong::CutOff) if is_text => return Ok(Next::More),
+            Err(Wrong::CutOff) => Wrong::NotUtf8.fault(rest.as_bytes()).to_string(),
+            Err(wrong) => wrong.fault(rest.as_bytes()).to_string(),
+        };
+        return Err(format!("record {}: {wrong}; the rest was not read", *records + 1));
+    }
+}
+
+/// The text that bytes begin with, and whether what is behind it may only be cut off.
+fn text(bytes: &[u8]) -> (&str, bool) {
+    match str::from_utf8(bytes) {
+        Ok(text) => (text, true),
+        Err(error) => {
+            let text = bytes.get(..error.valid_up_to()).and_then(|bytes| str::from_utf8(bytes).ok());
+            (text.unwrap_or_default(), error.error_len().is_none())
         }
     }
 }

@@ -8,7 +8,7 @@ use soc2_posture::organization::Organization;
 use super::adopt;
 use super::drift::Drift;
 use super::holding::Holding;
-use super::input::{CLUSTER_TAG, PlanInput, is_retained};
+use super::input::{CLUSTER_TAG, PlanInput, STAGED_TAG, is_retained};
 use super::ownership::{Carrier, Ownership};
 use super::refusal::{Refusal, reason};
 use super::step::{PolicyBody, PolicyRef, Step};
@@ -130,7 +130,12 @@ impl Diff {
         }
         for (other, policy) in &carrier.duplicates {
             let (baseline, attached) = (baseline.clone(), policy.targets.len());
-            self.drift.push(Drift::Duplicate { baseline, policy: id.clone(), other: (*other).to_owned(), attached });
+            let (of, other) = (id.clone(), (*other).to_owned());
+            self.drift.push(if policy.tags.contains_key(STAGED_TAG) {
+                Drift::Staged { baseline, policy: of, other, attached }
+            } else {
+                Drift::Duplicate { baseline, policy: of, other, attached }
+            });
         }
     }
 }

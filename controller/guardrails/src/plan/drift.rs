@@ -95,13 +95,29 @@ pub enum Drift {
         /// Targets of the other one.
         attached: usize,
     },
+    /// A policy of ours stands beside the one of the baseline for the first waves of a change. It goes by itself.
+    Staged {
+        /// The baseline.
+        baseline: String,
+        /// Id of the policy that is to say the same in the end.
+        policy: String,
+        /// Id of the staged one.
+        other: String,
+        /// Targets of the staged one.
+        attached: usize,
+    },
 }
 
 impl Drift {
     /// Whether accounts are allowed and denied exactly what they should be nevertheless.
     #[must_use]
     pub fn is_harmless(&self) -> bool {
-        matches!(self, Self::Elsewhere { inherited: true, .. } | Self::Duplicate { attached: 0, .. })
+        matches!(
+            self,
+            Self::Elsewhere { inherited: true, .. }
+                | Self::Duplicate { attached: 0, .. }
+                | Self::Staged { attached: 0, .. }
+        )
     }
 
     /// The baseline concerned; `None` when all are.
@@ -117,7 +133,8 @@ impl Drift {
             | Self::OtherCluster { baseline, .. }
             | Self::Detached { baseline, .. }
             | Self::Elsewhere { baseline, .. }
-            | Self::Duplicate { baseline, .. } => Some(baseline),
+            | Self::Duplicate { baseline, .. }
+            | Self::Staged { baseline, .. } => Some(baseline),
         }
     }
 }
@@ -156,6 +173,11 @@ impl fmt::Display for Drift {
             Self::Duplicate { baseline, policy, other, attached } => write!(
                 formatter,
                 "{baseline}: {other} (on {attached} targets) is a second policy of ours beside {policy}: detach and delete it"
+            ),
+            Self::Staged { baseline, policy, other, attached } => write!(
+                formatter,
+                "{baseline}: {other} (on {attached} targets) is staged beside {policy} for the first waves of a change: it goes when \
+                 the change is enforced everywhere"
             ),
         }
     }

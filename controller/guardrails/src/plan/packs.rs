@@ -173,6 +173,25 @@ pub(super) fn pack<'a>(
     Err(best)
 }
 
+/// Policies of a set that are on one of these targets and could be put together: how many there are, and how many it would take. `None`
+/// where that is no fewer.
+pub(super) fn fewest(
+    draft: &Draft<'_>,
+    holdings: &[Holding<'_>],
+    ownership: &Ownership<'_>,
+    input: &PlanInput<'_>,
+    on: &BTreeSet<&TargetId>,
+) -> Option<(usize, usize)> {
+    let alike = alike(holdings)?;
+    let loose: Vec<&Holding<'_>> = holdings.iter().filter(|one| !one.is_pack() && one.places() == alike).collect();
+    if loose.len() < 2 || !alike.iter().any(|target| on.contains(target)) {
+        return None;
+    }
+    let packed = fill(draft, holdings, &loose, &alike, ownership, input)?;
+    let fewer = (packed.len() + loose.len()).checked_sub(holdings.len())?;
+    (fewer < loose.len()).then_some((loose.len(), fewer))
+}
+
 /// The targets that most policies of single baselines have in common; `None` when there are not two of them.
 fn alike(holdings: &[Holding<'_>]) -> Option<BTreeSet<TargetId>> {
     let mut counts: BTreeMap<BTreeSet<TargetId>, usize> = BTreeMap::new();

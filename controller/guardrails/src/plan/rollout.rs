@@ -64,6 +64,8 @@ pub struct WavePlan {
     pub name: String,
     /// Its accounts that no wave before it has.
     pub accounts: BTreeSet<AccountId>,
+    /// Where it is attached.
+    pub targets: Vec<Target>,
     /// What is missing of it.
     pub steps: Vec<Step>,
 }
@@ -198,7 +200,8 @@ impl Pending {
             let steps = parts.iter().flat_map(|part| part.steps(&wave.targets));
             let mut steps: Vec<Step> = steps.collect();
             steps.sort();
-            WavePlan { name: wave.name.clone(), accounts: wave.accounts.clone(), steps }
+            let (name, accounts, targets) = (wave.name.clone(), wave.accounts.clone(), wave.targets.clone());
+            WavePlan { name, accounts, targets, steps }
         });
         let changes = parts.iter().map(|part| {
             let old = part.carrier.filter(|carrier| !carrier.policy.targets.is_empty());

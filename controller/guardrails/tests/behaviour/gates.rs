@@ -88,6 +88,7 @@ fn an_approval_is_asked_for_and_has_to_be_for_this_plan() {
 
     let clearance = manual(&approve(&plan.hash, Some("2026-11-26T12:00:01Z")));
     assert_eq!((clearance.steps, clearance.approval.as_deref()), (plan.steps.clone(), Some("ok")));
+    assert_eq!(clearance.rests_on, ["ok".to_owned()].into(), "asked again before each write");
 }
 
 #[test]
@@ -170,7 +171,8 @@ fn removals_that_weaken_need_an_approval_of_exactly_them() {
     let begun = Begun { hash: "of the whole".to_owned(), steps };
     let whole = approve("of the whole", None);
     let clearance = gate(&GateInput { applied: old, in_place_since: since, ..input(&plan, &whole, &begun) });
-    assert_eq!(clearance.steps, plan.removals);
+    assert_eq!((clearance.steps, clearance.approval), (plan.removals.clone(), None));
+    assert_eq!(clearance.rests_on, ["ok".to_owned()].into(), "asked again before each write");
     // But not when the approval was taken back, or ran out.
     let clearance = gate(&GateInput { applied: old, in_place_since: since, ..input(&plan, &[], &begun) });
     assert!(clearance.steps.is_empty());
@@ -189,8 +191,8 @@ fn changes_wait_for_the_window_and_drift_does_not() {
     assert_eq!(waits(&clearance).0, WaitingKind::WaitingForWindow);
     assert_eq!(clearance.waiting.unwrap().until, Some(at("2026-11-28T01:00:00Z")));
     let open = GateInput { now: at("2026-11-28T01:00:00Z"), ..closed.clone() };
-    assert_eq!(gate(&open).steps, plan.steps);
+    assert_eq!((gate(&open).steps, gate(&open).windowed), (plan.steps.clone(), true));
     let wanted = plan.wanted.clone();
     let drift = GateInput { applied: Some(&wanted), ..closed };
-    assert_eq!(gate(&drift).steps, plan.steps);
+    assert_eq!((gate(&drift).steps, gate(&drift).windowed), (plan.steps.clone(), false));
 }

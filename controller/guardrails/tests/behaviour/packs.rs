@@ -118,6 +118,33 @@ fn what_does_not_fit_together_either_is_refused_with_numbers() {
 }
 
 #[test]
+fn a_set_without_a_slot_is_told_which_other_could_make_room() {
+    let mut world = world();
+    room(&mut world, 2);
+    let two = of(&world, &NAMES[..2]);
+    settle(&mut world, &two);
+    let later = set("later", Mode::Enforce, units(&world.org, &["Workloads"], &[]), &NAMES[2..3]);
+    let sets = [&two[..], std::slice::from_ref(&later)].concat();
+    let plan = world.plan(&sets);
+    let refused = plan.sets[1].refused.clone().unwrap();
+    let told = "GuardrailSet all has 2 policies there that would go into 1: policies are put together within one set only, so name its \
+                baselines and these in one set";
+    assert!(refused.reason == "NoFreeSlot" && refused.message.ends_with(told), "{refused}");
+    assert_eq!((plan.sets[0].refused.clone(), plan.steps.len()), (None, 0), "nothing is moved for another set's sake");
+    // As told: there is room.
+    let one = of(&world, &NAMES[..3]);
+    settle(&mut world, &one);
+
+    // Elsewhere, or too large to go together: nothing is said of it.
+    let mut world = self::world();
+    room(&mut world, 2);
+    world.limits.max_characters = 150;
+    settle(&mut world, &two);
+    let refused = world.plan(&sets).sets[1].refused.clone().unwrap();
+    assert!(refused.reason == "NoFreeSlot" && !refused.message.contains("GuardrailSet all"), "{refused}");
+}
+
+#[test]
 fn a_baseline_that_leaves_a_pack_goes_last_and_with_an_approval() {
     let mut world = world();
     room(&mut world, 1);

@@ -240,6 +240,9 @@ fn a_changed_content_is_staged_beside_the_old_one_and_replaces_it_in_the_last_wa
     assert!(words(&steps)[0].starts_with("create policy soc2-acme-b-"), "{:?}", words(&steps));
     assert_eq!((staged(&rollout), rollout.accounts_denied("b:Two")), (1, vec![CANARY.to_owned()]));
     assert_eq!(rollout.accounts_denied("a:One"), ACCOUNTS[..4]);
+    let said: Vec<String> = rollout.plan().drift.iter().map(ToString::to_string).collect();
+    let told = |text: &str| said.iter().any(|line| line.contains(text));
+    assert!(told("p-created2 (on 1 targets) is staged beside p-created1") && !told("second policy"), "{said:?}");
 
     rollout.promote(2);
     rollout.now += SOAK;

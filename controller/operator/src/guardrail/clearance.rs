@@ -100,7 +100,7 @@ fn in_place_since(
 }
 
 /// The maintenance window of a set.
-fn window(set: &GuardrailSet, now: Timestamp) -> Result<Option<Window>, Blocked> {
+pub(super) fn window(set: &GuardrailSet, now: Timestamp) -> Result<Option<Window>, Blocked> {
     let Some(window) = &set.spec.window else { return Ok(None) };
     let length = signed("spec.window.duration", &window.duration)?;
     Window::new(&window.schedule, length, &window.time_zone, now)

@@ -6,17 +6,17 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::Instant;
 
-use soc2_aws::{AwsError, Directory, ErrorClass, NewPolicy, PolicyWriter, Role, Tags as NewTags, WriteGuard};
+use soc2_aws::{AwsError, Directory, ErrorClass, NOT_PERMITTED, NewPolicy, PolicyWriter, Role, Tags as NewTags};
 use soc2_guardrails::hold::HOLD_TAG;
 use soc2_guardrails::{Because, Policy, PolicyBody, PolicyRef, Step, Withheld};
 
+use super::guard::{Guard, Object, Stands};
 use super::observe::Observed;
 use super::overlay::Effect;
 use super::tags::Tags;
-use crate::context::{Context, Stores};
-use crate::lease::LeaseHolder;
+use crate::context::Context;
 
 /// What was written.
 #[derive(Debug, Default)]
@@ -29,10 +29,20 @@ pub struct Enacted {
     pub held: Option<Hold>,
     /// Steps that a tag keeps back.
     pub withheld: Vec<Withheld>,
+    /// Why it ended before the last step although nothing failed: the rest is looked at in the next turn.
+    pub ended: Option<String>,
 }
 
-/// Does the steps that the gate let through, in order, until one fails.
-pub async fn enact(context: &Context, observed: &Observed, set: &str, steps: &[Step], tags: &Tags<'_>) -> Enacted {
+/// Does the steps that the gate let through, in order, until one fails, what let them through does not stand any more, or the time of a
+/// turn is over: others wait for theirs, a release among them.
+pub async fn enact(
+    context: &Context,
+    observed: &Observed,
+    set: &str,
+    steps: &[Step],
+    tags: &Tags<'_>,
+    stands: &Stands<'_>,
+) -> Enacted {
     let mut enacted = Enacted::default();
     if steps.is_empty() {
         return enacted;
@@ -45,16 +55,26 @@ pub async fn enact(context: &Context, observed: &Observed, set: &str, steps: &[S
         }
     };
     let mut work = Work::new(context, observed, &role);
-    for step in steps {
-        match work.perform(step, tags).await {
+    let began = Instant::now();
+    for (at, step) in steps.iter().enumerate() {
+        if at > 0 && began.elapsed() >= context.write_turn {
+            enacted.ended = Some("the rest is written in the next turn".to_owned());
+            break;
+        }
+        match work.perform(step, tags, stands).await {
             Ok(Some(because)) => enacted.withheld.push(Withheld { step: step.clone(), because }),
             Ok(None) => {
                 tracing::info!(%set, organization = %observed.owner.organization_id, %step, "written to AWS");
                 enacted.done.push(step.clone());
             }
             Err(error) => {
-                tracing::warn!(%set, %step, %error, "a write failed; it is tried again");
-                enacted.error = Some(error);
+                match stands() {
+                    Err(why) if error.is(NOT_PERMITTED) => enacted.ended = Some(why),
+                    _ => {
+                        tracing::warn!(%set, %step, %error, "a write failed; it is tried again");
+                        enacted.error = Some(error);
+                    }
+                }
                 break;
             }
         }
@@ -82,7 +102,9 @@ pub async fn tag(context: &Context, observed: &Observed, ids: &[String], key: &s
         if let Some(Because::Tag { until, .. }) = found.hold_of(id).await.map_err(|error| error.message)? {
             return Err(format!("the tag {HOLD_TAG} of {id} stops every write there until {until}"));
         }
-        work.tag(id, &tags).await.map_err(|error| error.message)?;
+        let (organization, object) = (work.name.clone(), Object::Policy(id));
+        let guard = Guard { context, organization: &organization, tags: &found, object, stands: &|| Ok(()) };
+        work.tag(id, &tags, &guard).await.map_err(|error| error.message)?;
         tracing::info!(policy = %id, key, value, "tagged");
     }
     context.feeds.request_policies(&work.name);
@@ -124,7 +146,6 @@ struct Work<'a> {
     name: String,
     writer: Arc<dyn PolicyWriter>,
     directory: Arc<dyn Directory>,
-    guard: LiveGuard,
     /// Ids of policies created in this run, by name.
     created: BTreeMap<String, String>,
     /// Tags of policies that were tagged in this run, by id.
@@ -141,11 +162,6 @@ impl<'a> Work<'a> {
             observed,
             writer: context.aws.policy_writer(role),
             directory: context.aws.directory(read_role.as_ref()),
-            guard: LiveGuard {
-                lease: Arc::clone(&context.lease),
-                stores: context.stores.clone(),
-                organization: name.clone(),
-            },
             created: BTreeMap::new(),
             tagged: BTreeMap::new(),
             name,
@@ -153,62 +169,73 @@ impl<'a> Work<'a> {
     }
 
     /// Does a step, unless a tag keeps it back: then it says which.
-    async fn perform(&mut self, step: &Step, tags: &Tags<'_>) -> Result<Option<Because>, AwsError> {
+    async fn perform(
+        &mut self,
+        step: &Step,
+        tags: &Tags<'_>,
+        stands: &Stands<'_>,
+    ) -> Result<Option<Because>, AwsError> {
         let held = tags.hold(step).await?;
-        if held.is_none() {
-            self.write(step).await?;
+        if held.is_some() {
+            return Ok(held);
         }
-        Ok(held)
+        match self.write(step, tags, stands).await {
+            // Somebody may have put a tag there while it was tried.
+            Err(error) if error.is(NOT_PERMITTED) => tags.hold(step).await?.map(Some).ok_or(error),
+            result => result.map(|()| None),
+        }
     }
 
-    async fn write(&mut self, step: &Step) -> Result<(), AwsError> {
+    async fn write(&mut self, step: &Step, tags: &Tags<'_>, stands: &Stands<'_>) -> Result<(), AwsError> {
+        let name = self.name.clone();
+        let guard = Guard { context: self.context, organization: &name, tags, object: Object::Step(step), stands };
         match step {
-            Step::Adopt { id, tags, .. } => self.tag(id, tags).await,
-            Step::Create { policy, .. } => self.create(policy).await,
+            Step::Adopt { id, tags, .. } => self.tag(id, tags, &guard).await,
+            Step::Create { policy, .. } => self.create(policy, &guard).await,
             Step::Update { id, policy, .. } => {
-                self.writer.update_policy(id, &new_policy(policy), &self.guard).await?;
-                self.remember(id, policy, false);
+                self.writer.update_policy(id, &new_policy(policy), &guard).await?;
+                self.remember(id, policy);
                 Ok(())
             }
             Step::Attach { policy, target, .. } => {
                 let id = self.resolve(policy)?;
-                self.writer.attach_policy(&id, &target.id.0, &self.guard).await?;
+                self.writer.attach_policy(&id, &target.id.0, &guard).await?;
                 self.push(Effect::Attached { id, target: target.id.0.clone() });
                 Ok(())
             }
             Step::Detach { id, target, .. } => {
-                self.writer.detach_policy(id, &target.0, &self.guard).await?;
+                self.writer.detach_policy(id, &target.0, &guard).await?;
                 self.push(Effect::Detached { id: id.clone(), target: target.0.clone() });
                 Ok(())
             }
             Step::Delete { id, .. } => {
-                self.writer.delete_policy(id, &self.guard).await?;
+                self.writer.delete_policy(id, &guard).await?;
                 self.push(Effect::Deleted { id: id.clone() });
                 Ok(())
             }
         }
     }
 
-    async fn tag(&mut self, id: &str, tags: &NewTags) -> Result<(), AwsError> {
-        self.writer.tag_policy(id, tags, &self.guard).await?;
+    async fn tag(&mut self, id: &str, tags: &NewTags, guard: &Guard<'_>) -> Result<(), AwsError> {
+        self.writer.tag_policy(id, tags, guard).await?;
         if let Some(found) = self.observed.policy(id) {
             let mut policy = Policy { targets: std::collections::BTreeSet::new(), ..found.clone() };
             policy.tags.extend(tags.clone());
             self.tagged.insert(id.to_owned(), policy.tags.clone());
-            self.push(Effect::Policy { id: id.to_owned(), policy, created: false });
+            self.push(Effect::Policy { id: id.to_owned(), policy, before: Some(found.clone()) });
         }
         Ok(())
     }
 
-    async fn create(&mut self, policy: &PolicyBody) -> Result<(), AwsError> {
-        let id = match self.writer.create_policy(&new_policy(policy), &self.guard).await {
+    async fn create(&mut self, policy: &PolicyBody, guard: &Guard<'_>) -> Result<(), AwsError> {
+        let id = match self.writer.create_policy(&new_policy(policy), guard).await {
             Ok(id) => id,
             // An earlier run created it and did not live to see the answer.
             Err(error) if error.is("DuplicatePolicyException") => self.read_back(&policy.name, error).await?,
             Err(error) => return Err(error),
         };
         self.created.insert(policy.name.clone(), id.clone());
-        self.remember(&id, policy, true);
+        self.remember(&id, policy);
         Ok(())
     }
 
@@ -237,25 +264,22 @@ impl<'a> Work<'a> {
         }
     }
 
-    fn remember(&self, id: &str, policy: &PolicyBody, created: bool) {
+    fn remember(&self, id: &str, policy: &PolicyBody) {
+        let before = self.observed.policy(id);
         let policy = Policy {
             name: policy.name.clone(),
             aws_managed: false,
             content: policy.content.clone(),
             // An update leaves tags alone; what is read of them, or was written just now, stays true.
-            tags: self
-                .tagged
-                .get(id)
-                .or_else(|| self.observed.policy(id).map(|found| &found.tags))
-                .unwrap_or(&policy.tags)
-                .clone(),
+            tags: self.tagged.get(id).or_else(|| before.map(|found| &found.tags)).unwrap_or(&policy.tags).clone(),
             targets: std::collections::BTreeSet::new(),
         };
-        self.push(Effect::Policy { id: id.to_owned(), policy, created });
+        self.push(Effect::Policy { id: id.to_owned(), policy, before: before.cloned() });
     }
 
     fn push(&self, effect: Effect) {
-        self.context.feeds.overlay(&self.name, |overlay| overlay.push(effect));
+        let now = (self.context.now)();
+        self.context.feeds.overlay(&self.name, |overlay| overlay.push(effect, now));
     }
 }
 
@@ -265,23 +289,5 @@ fn new_policy(body: &PolicyBody) -> NewPolicy {
         description: body.description.clone(),
         content: body.content.clone(),
         tags: body.tags.clone(),
-    }
-}
-
-/// Asked before every attempt: the lease, and whether a person has stopped writes meanwhile.
-struct LiveGuard {
-    lease: Arc<LeaseHolder>,
-    stores: Stores,
-    organization: String,
-}
-
-impl WriteGuard for LiveGuard {
-    fn permit(&self, attempt: Duration) -> Result<(), String> {
-        match self.stores.organization(&self.organization) {
-            Some(object) if object.spec.guardrails.hold_writes => Err("spec.guardrails.holdWrites was set".to_owned()),
-            Some(object) if object.spec.suspend => Err("spec.suspend was set".to_owned()),
-            Some(_) => self.lease.permit(attempt),
-            None => Err("the AwsOrganization was deleted".to_owned()),
-        }
     }
 }

@@ -6,6 +6,7 @@ mod approvals;
 mod clearance;
 mod enact;
 mod good;
+mod guard;
 mod observe;
 mod overlay;
 mod releases;
@@ -46,6 +47,8 @@ const IDLE: Duration = Duration::from_mins(5);
 const AFTER_WRITES: Duration = Duration::from_secs(3);
 /// How often it is looked whether a tag still holds.
 const TAGS: Duration = Duration::from_secs(30);
+/// A turn ends by itself, after the write that it is at; what waits for turns of others is not cut off.
+const TURNS: Duration = Duration::from_mins(30);
 /// What failed is tried again.
 const AFTER_FAILURE: Duration = Duration::from_secs(15);
 
@@ -57,6 +60,7 @@ impl Reconciler for GuardrailReconciler {
     type Kind = GuardrailSet;
     const KIND: &'static str = "GuardrailSet";
     const MANAGER: &'static str = MANAGER;
+    const LIMIT: Duration = TURNS;
 
     async fn reconcile(&self, context: &Context, set: Arc<GuardrailSet>) -> Result<Action, Error> {
         let leaving = set.metadata.deletion_timestamp.is_some();
@@ -158,7 +162,8 @@ async fn carry_out(
     let begins = enact::may_write(observed).is_ok() && tags.let_any_through(&clearance.steps).await;
     let begun = if begins { report::applying(context, set, plan, (&clearance, rollout.as_ref())).await? } else { None };
     let set: &GuardrailSet = begun.as_deref().unwrap_or(set);
-    let enacted = enact::enact(context, observed, &plan.name, &clearance.steps, &tags).await;
+    let stands = || guard::stands(context, set, &clearance);
+    let enacted = enact::enact(context, observed, &plan.name, &clearance.steps, &tags, &stands).await;
     if enacted.error.is_some() {
         context.written.failed(&plan.name, jittered(AFTER_FAILURE));
     }
@@ -201,7 +206,7 @@ fn next(context: &Context, clearance: &Clearance, enacted: &enact::Enacted, sett
     if enacted.error.is_some() || enacted.held.is_some() {
         return jittered(AFTER_FAILURE);
     }
-    if settling || !enacted.done.is_empty() {
+    if settling || !enacted.done.is_empty() || enacted.ended.is_some() {
         return AFTER_WRITES;
     }
     let due = clearance.waiting.as_ref().and_then(|waiting| waiting.until);

@@ -110,7 +110,7 @@ pub fn observe(context: &Context, name: &str) -> Result<Observed, Blocked> {
             .and_then(|status| status.organization_id.clone())
             .unwrap_or_else(|| organization.id.clone()),
     };
-    let overlay = context.feeds.overlay(name, |overlay| overlay.over(&inventory));
+    let overlay = context.feeds.overlay(name, |overlay| overlay.over(&inventory, &view.facts.deeds));
     let settling = overlay.is_some();
     let planned_on = overlay.map_or_else(|| Arc::clone(&inventory), Arc::new);
     let exempt = exempt_by_organization(&object.spec)

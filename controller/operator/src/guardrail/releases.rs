@@ -15,7 +15,7 @@ use super::enact::{self, Enacted};
 use super::observe::{Blocked, Observed, observe};
 use super::report::MANAGER;
 use super::tags::Tags;
-use super::{AFTER_FAILURE, AFTER_WRITES, IDLE};
+use super::{AFTER_FAILURE, AFTER_WRITES, IDLE, TURNS};
 use crate::context::Context;
 use crate::control::{Reconciler, jittered, until};
 use crate::error::Error;
@@ -60,6 +60,7 @@ impl Reconciler for ReleaseReconciler {
     type Kind = GuardrailRelease;
     const KIND: &'static str = "GuardrailRelease";
     const MANAGER: &'static str = MANAGER;
+    const LIMIT: Duration = TURNS;
 
     async fn reconcile(&self, context: &Context, release: Arc<GuardrailRelease>) -> Result<Action, Error> {
         let organization = &release.spec.organization_ref.name;
@@ -134,6 +135,13 @@ pub fn active(context: &Context, observed: &Observed, now: Timestamp) -> Vec<Rel
     holding.filter_map(release).collect()
 }
 
+/// Whether nobody took a release back while it was being carried out.
+fn still_asked(context: &Context, object: &GuardrailRelease) -> Result<(), String> {
+    let found = context.stores.releases_of(&object.spec.organization_ref.name);
+    let found = found.iter().any(|other| other.uid() == object.uid() && over(other, (context.now)()).is_none());
+    if found { Ok(()) } else { Err("the GuardrailRelease was deleted, or is over".to_owned()) }
+}
+
 fn understood(observed: &Observed, object: &GuardrailRelease) -> Result<Release, String> {
     let spec = &object.spec;
     let target = place(&observed.organization, &spec.target)?;
@@ -172,7 +180,8 @@ async fn take_off(context: &Context, object: &GuardrailRelease) -> Standing {
         return Standing::refused(CANNOT, message);
     }
     let tags = Tags::new(context, &observed, &[]);
-    let enacted = enact::enact(context, &observed, &release.name, &ruling.detach, &tags).await;
+    let stands = || still_asked(context, object);
+    let enacted = enact::enact(context, &observed, &release.name, &ruling.detach, &tags, &stands).await;
     // Readings that do not show what was written are asked for again by the sets; without one it is asked for here.
     if observed.settling {
         context.feeds.request_policies(&object.spec.organization_ref.name);
@@ -189,6 +198,9 @@ fn standing(release: &Release, above: &[String], enacted: &Enacted) -> Standing 
     let again = jittered(AFTER_FAILURE);
     if let Some(error) = &enacted.error {
         return Standing::new(ReleaseState::Pending, "ApplyFailed", error.message.clone(), again);
+    }
+    if let Some(why) = &enacted.ended {
+        return Standing::new(ReleaseState::Pending, "Releasing", why.clone(), AFTER_WRITES);
     }
     if let Some(held) = &enacted.held {
         return Standing::new(ReleaseState::Pending, "Held", format!("nothing is written: {held}"), again);

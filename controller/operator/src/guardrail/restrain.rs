@@ -163,7 +163,8 @@ fn differences<'a>(
     released: &[ReleasedStatus],
     now: Timestamp,
 ) -> Vec<Found<'a>> {
-    let differing = plan.drift.iter().filter(|drift| !drift.is_harmless() && !is_released(drift, released));
+    let is_ours = |drift: &Drift| matches!(drift, Drift::Staged { .. }) || is_released(drift, released);
+    let differing = plan.drift.iter().filter(|drift| !drift.is_harmless() && !is_ours(drift));
     let found = differing.take(MOST).map(|drift| {
         let what: String = drift.to_string().chars().take(LONGEST).collect();
         let before = status.differences.iter().find(|before| before.what == what);

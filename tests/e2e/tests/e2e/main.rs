@@ -23,6 +23,7 @@ mod guardrail_ends;
 mod guardrail_foreign;
 mod guardrail_holds;
 mod guardrail_library;
+mod guardrail_turns;
 mod guardrail_worlds;
 mod guardrails;
 mod invalid_manifests;

@@ -264,6 +264,9 @@ async fn a_changed_content_is_staged_and_a_crash_and_a_rollback_leave_the_old_on
     let staged = |policy: &&Value| policy["tags"]["soc2-operator.dev/staged"].is_string();
     let staged = both.iter().find(staged).context("none is staged")?;
     ensure!(!staged["content"].to_string().contains("eu-central-1"), "{staged:#}");
+    let in_sync = stand.condition("grset", "leave-org", "InSync", "False", "").await?;
+    let message = in_sync["message"].as_str().unwrap_or_default();
+    ensure!(message.contains("is staged beside") && !message.contains("second policy"), "{message}");
 
     record(&trail(&stand), "a", ("ec2.amazonaws.com", "RunInstances"), DENIED)?;
     // In a Region that was denied before: that is nothing new.

@@ -1,6 +1,10 @@
 //! What a plan changes, with what was before and what comes after.
 
-use soc2_guardrails::{Document, Plan, PolicyInventory, SetPlan, Step};
+use jiff::Timestamp;
+use soc2_guardrails::{Document, SetPlan, Step};
+
+use super::planned::Planned;
+use super::schedule::Schedule;
 
 /// A plan, ready to be shown.
 pub struct Changes<'a> {
@@ -16,6 +20,8 @@ pub struct SetChanges<'a> {
     pub plan: &'a SetPlan,
     /// Its steps, in order.
     pub steps: Vec<Change<'a>>,
+    /// Its window and waves.
+    pub schedule: Schedule,
 }
 
 /// One step.
@@ -30,7 +36,8 @@ pub struct Change<'a> {
 
 impl<'a> Changes<'a> {
     /// Looks up what is there now.
-    pub fn new(plan: &'a Plan, inventory: &PolicyInventory) -> Self {
+    pub fn new(planned: &'a Planned, now: Timestamp) -> Self {
+        let Planned { plan, inventory, windows, .. } = planned;
         let change = |step: &'a Step| {
             let (before, after) = match step {
                 Step::Create { policy, .. } => (Vec::new(), statements(&policy.content)),
@@ -48,7 +55,11 @@ impl<'a> Changes<'a> {
             let new = after.iter().filter(|one| !before.contains(one)).cloned().collect();
             Change { step, gone, new }
         };
-        let set = |plan: &'a SetPlan| SetChanges { plan, steps: plan.all().map(change).collect() };
+        let set = |plan: &'a SetPlan| SetChanges {
+            plan,
+            steps: plan.all().map(change).collect(),
+            schedule: Schedule::new(plan, windows.get(&plan.name), inventory, now),
+        };
         Self { retag: &plan.retag, sets: plan.sets.iter().map(set).collect() }
     }
 }

@@ -4,12 +4,14 @@
 
 mod changes;
 mod planned;
+mod schedule;
 mod show;
 
 use std::path::PathBuf;
 
 use anyhow::Result;
 use clap::{Args, ValueEnum};
+use jiff::Timestamp;
 use soc2_guardrails::Plan;
 
 use self::changes::Changes;
@@ -71,16 +73,18 @@ pub fn run(args: &PlanArgs, notes: &Notes) -> Exit {
 }
 
 fn planned(args: &PlanArgs, notes: &Notes) -> Result<Exit> {
+    let now = Timestamp::now();
     let planned = Planned::new(
         &Request {
             snapshot: &args.snapshot,
             files: &args.manifests,
             organization: args.organization.as_deref(),
             cluster_id: args.cluster_id.as_deref(),
+            now,
         },
         notes,
     )?;
-    let changes = Changes::new(&planned.plan, &planned.inventory);
+    let changes = Changes::new(&planned, now);
     match args.output {
         PlanFormat::Text => print(&show::text(&changes))?,
         PlanFormat::Json => print_json(&show::json(&changes))?,

@@ -1,17 +1,19 @@
 //! The plan of manifests on a snapshot.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use anyhow::{Context, Result, bail, ensure};
+use jiff::Timestamp;
 use kube::ResourceExt;
 use soc2_crds::AwsOrganization;
 use soc2_guardrails::library::exempt_by_organization;
 use soc2_guardrails::plan::after;
-use soc2_guardrails::{CLUSTER_TAG, OWNER_TAG, Owner, Plan, PlanInput, PolicyInventory, SetInput, declared};
+use soc2_guardrails::{CLUSTER_TAG, OWNER_TAG, Owner, Plan, PlanInput, PolicyInventory, SetInput, Window, declared};
 use soc2_posture::organization::Organization;
 
 use super::super::{Notes, prepare};
+use super::schedule;
 use crate::args::Manifests as Files;
 use crate::exit::Exit;
 use crate::manifests::Manifests;
@@ -30,6 +32,8 @@ pub struct Request<'a> {
     pub organization: Option<&'a str>,
     /// The cluster that enforces.
     pub cluster_id: Option<&'a str>,
+    /// Now.
+    pub now: Timestamp,
 }
 
 /// A plan, with what it was made from.
@@ -40,6 +44,8 @@ pub struct Planned {
     pub inventory: PolicyInventory,
     /// The plan.
     pub plan: Plan,
+    /// Maintenance windows, by name of the set.
+    pub windows: BTreeMap<String, Window>,
 }
 
 impl Planned {
@@ -58,8 +64,10 @@ impl Planned {
         let objects = objects.iter().map(|(name, spec)| (name.as_str(), *spec));
         let (library, invalid) = declared::library(prepare::catalog()?, objects);
         let of_organization = |set: &&soc2_crds::GuardrailSet| set.spec.organization_ref.name == object.name_any();
-        let sets = manifests.sets.iter().map(|found| &found.object).filter(of_organization);
-        let sets: Vec<SetInput> = sets.map(|set| declared::set_input(set, &organization, &invalid, false)).collect();
+        let objects = || manifests.sets.iter().map(|found| &found.object).filter(of_organization);
+        let windows = schedule::windows(objects(), request.now)?;
+        let sets = objects().map(|set| declared::set_input(set, &organization, &invalid, false));
+        let sets: Vec<SetInput> = sets.collect();
         ensure!(!sets.is_empty(), "there is no GuardrailSet of organization {} in these files", object.name_any());
         let take_over = object.annotations().get(TAKE_OVER).map(|cluster| cluster.trim());
         let owner = owner(request.cluster_id, take_over, object, &organization.id, &inventory)?;
@@ -77,7 +85,7 @@ impl Planned {
             guarded: &guarded,
             take_over,
         });
-        Ok(Self { organization, inventory, plan })
+        Ok(Self { organization, inventory, plan, windows })
     }
 
     /// The policies as they are once all of it is written, removals too.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use serde_json::{Value, json};
-use soc2_guardrails::{BaselinePlan, SetPlan, Step};
+use soc2_guardrails::{BaselinePlan, Drift, SetPlan, Step};
 
 use super::changes::{Change, Changes, SetChanges};
 
@@ -17,7 +17,7 @@ pub fn text(changes: &Changes<'_>) -> String {
     for set in &changes.sets {
         let _ = writeln!(out, "GuardrailSet {} ({:?})", set.plan.name, set.plan.mode);
         let _ = writeln!(out, "  {}", verdict(set.plan));
-        for note in notes(set.plan) {
+        for note in notes(set.plan).into_iter().chain(set.schedule.lines()) {
             let _ = writeln!(out, "  = {note}");
         }
         for change in &set.steps {
@@ -28,8 +28,8 @@ pub fn text(changes: &Changes<'_>) -> String {
                 }
             }
         }
-        let waits: Vec<String> =
-            set.plan.drift.iter().filter(|_| set.steps.is_empty()).map(ToString::to_string).collect();
+        let unsaid = |drift: &&Drift| set.steps.is_empty() && !matches!(drift, Drift::Staged { .. });
+        let waits: Vec<String> = set.plan.drift.iter().filter(unsaid).map(ToString::to_string).collect();
         for drift in waits {
             let _ = writeln!(out, "  ! {drift}");
         }
@@ -47,7 +47,7 @@ pub fn markdown(changes: &Changes<'_>) -> String {
     }
     for set in &changes.sets {
         let _ = write!(out, "\n#### `{}` ({:?})\n\n{}\n", set.plan.name, set.plan.mode, verdict(set.plan));
-        let notes = notes(set.plan);
+        let notes: Vec<String> = notes(set.plan).into_iter().chain(set.schedule.lines()).collect();
         if !notes.is_empty() {
             out.push('\n');
         }
@@ -99,6 +99,7 @@ fn set(set: &SetChanges<'_>) -> Value {
         "detach": counts.detach,
         "delete": counts.delete,
         "drift": plan.drift.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        "schedule": set.schedule.json(),
         "steps": set.steps.iter().map(step).collect::<Vec<_>>(),
     })
 }

@@ -1,7 +1,10 @@
+use soc2_asff::json::{Scanner, Work};
+
 use super::*;
 
 fn parse(text: &str) -> Event<'_> {
-    serde_json::from_str(text).unwrap()
+    let mut work = Work::default();
+    read(&mut Scanner::of(text, &mut work)).unwrap().unwrap()
 }
 
 const ROLE: &str = r#""userIdentity":{"type":"AssumedRole","principalId":"AROAX:me","arn":"arn:aws:sts::333333333333:assumed-role/dev/me","accountId":"333333333333","sessionContext":{"sessionIssuer":{"type":"Role","arn":"arn:aws:iam::333333333333:role/team/dev","userName":"dev"},"attributes":{"mfaAuthenticated":"false"}}}"#;
@@ -61,6 +64,20 @@ fn the_request_that_an_event_records() {
             "aws:ViaAWSService=false",
             "aws:userid=AROAX:me",
         ]
+    );
+}
+
+#[test]
+fn what_a_record_may_tell_is_all_that_is_made_of_it() {
+    let event = parse(
+        r#"{"eventTime":"t","awsRegion":"r","sourceIPAddress":"203.0.113.7","vpcEndpointId":"v","userIdentity":{"type":"IAMUser","accountId":"1",
+        "principalId":"p","userName":"u","sessionContext":{"attributes":{"mfaAuthenticated":"true"}}}}"#,
+    );
+    let context = event.context();
+    assert_eq!(context.len(), TOLD.len(), "{context:?}");
+    assert!(context.keys().all(|key| Event::may_tell(key)), "{context:?}");
+    assert!(
+        Event::may_tell("AWS:sourceip") && Event::may_tell("the resource") && !Event::may_tell("aws:PrincipalOrgID")
     );
 }
 

@@ -31,15 +31,41 @@ fn what_is_damaged_is_said_with_its_record_and_what_is_before_counts() {
         (r#"{"Records":{}}"#.to_owned(), 0, "no list of Records"),
         (format!(r#"{{"Records":[{a}"#), 1, "after 1 records: the file is cut off"),
         (format!(r#"{{"Records":[{a},{{"eventName":"#), 1, "after 1 records: the file is cut off"),
-        (format!(r#"{{"Records":[{a},{{"eventName":1}},{a}]}}"#), 1, "record 2: invalid type"),
-        (format!(r#"{{"Records":[{a},x]}}"#), 1, "record 2: expected value"),
-        (format!(r#"{{"Records":[,{a}]}}"#), 0, "record 1: "),
+        (format!(r#"{{"Records":[{a},{{"eventName":1}},{a}]}}"#), 1, "record 2: eventName is not of the type"),
+        (format!(r#"{{"Records":[{a},{{"userIdentity":[]}}]}}"#), 1, "record 2: userIdentity is not of the type"),
+        (format!(r#"{{"Records":[{a},7,{a}]}}"#), 1, "record 2: the record is not of the type"),
+        (format!(r#"{{"Records":[{a},x]}}"#), 1, "record 2: is not JSON"),
+        (format!(r#"{{"Records":[,{a}]}}"#), 0, "record 1: is not JSON"),
+        // Also in what nobody wants.
+        (format!(r#"{{"Records":[{a},{{"p":{{"q":tru}}}}]}}"#), 1, "record 2: is not JSON"),
+        (format!(r#"{{"Records":[{a},{{"p":{{"q":[1 2]}}}}]}}"#), 1, "record 2: is not JSON"),
+        (
+            format!(r#"{{"Records":[{a},{{"eventName":"A","eventName":"B"}}]}}"#),
+            1,
+            "record 2: has the key \"eventName\" twice",
+        ),
     ] {
         let (found, result) = names(&text);
         assert_eq!(found.len(), records, "{text}");
         let said = result.unwrap_err();
         assert!(said.contains(problem), "{text}: {said}");
     }
+}
+
+#[test]
+fn characters_are_whole_wherever_a_reading_ends() {
+    let one = record("ä€😀");
+    let count = 3 * READ / one.len();
+    for blanks in 0..4 {
+        let text = format!(r#"{}{{"Records":[{}]}}"#, " ".repeat(blanks), vec![one.clone(); count].join(","));
+        let (found, result) = names(&text);
+        assert_eq!((found.len(), result), (count, Ok(())));
+        assert!(found.iter().all(|name| name == "x:ä€😀"));
+    }
+    let mut bytes = format!(r#"{{"Records":[{one},{{"p":""#).into_bytes();
+    bytes.extend(b"\xff\"}]}");
+    let said = each(&*bytes, &mut Vec::new(), |_| {}).unwrap_err();
+    assert!(said.contains("record 2: is not UTF-8"), "{said}");
 }
 
 #[test]

@@ -32,6 +32,10 @@ pub(super) fn facts(outcome: &Outcome<'_>, in_sync: bool, settling: bool) -> Vec
             Fact::no("InSync", "Held", drift),
         ];
     }
+    if let Some(why) = &enacted.ended {
+        let message = format!("{} of {} steps done; {why}", enacted.done.len(), plan.all().count());
+        return under_way(plan, "Applying", message, drift);
+    }
     if let Some(waiting) = &clearance.waiting
         && enacted.done.is_empty()
     {
@@ -53,16 +57,21 @@ pub(super) fn facts(outcome: &Outcome<'_>, in_sync: bool, settling: bool) -> Vec
     if settling || !enacted.done.is_empty() {
         let (done, all) = (enacted.done.len(), plan.all().count());
         let message = format!("{done} of {all} steps done; waiting until AWS shows them");
-        return vec![
-            Fact::yes("Applying", "Verifying", message.clone()),
-            Fact::yes("Reconciling", "Verifying", message.clone()),
-            Fact::unknown("Ready", "Verifying", message.clone()),
-            Fact::no("InSync", "Verifying", if plan.drift.is_empty() { message } else { drift }),
-        ];
+        return under_way(plan, "Verifying", message, drift);
     }
     vec![
         Fact::yes("Ready", "Reconciled", "what differs is not this operator's to change"),
         Fact::no("InSync", "Drifted", drift),
+    ]
+}
+
+/// Not all is written yet, or does not show.
+fn under_way(plan: &SetPlan, reason: &str, message: String, drift: String) -> Vec<Fact> {
+    vec![
+        Fact::yes("Applying", reason, message.clone()),
+        Fact::yes("Reconciling", reason, message.clone()),
+        Fact::unknown("Ready", reason, message.clone()),
+        Fact::no("InSync", reason, if plan.drift.is_empty() { message } else { drift }),
     ]
 }
 
