@@ -148,6 +148,7 @@ impl Search {
             self.look(operator).await?;
         }
         for spoil in [Spoil::Half, Spoil::Page] {
+            self.stand.condition("awsorg", "acme", "OrganizationRead", "True", "").await?;
             self.stand.sandbox.post("/credentials/expire", json!({})).await?;
             self.tap.spoil(spoil);
             // Until the attempts are over and it is said.
@@ -156,7 +157,6 @@ impl Search {
             self.look(operator).await?;
             self.keep_objects().await?;
             self.tap.spoil(Spoil::Nothing);
-            self.stand.condition("awsorg", "acme", "OrganizationRead", "True", "").await?;
         }
         Ok(())
     }
@@ -208,7 +208,7 @@ impl Search {
 
     /// Keeps what was sent to AWS, without what belongs there.
     pub(crate) fn keep_requests(&mut self) {
-        let mut text = String::new();
+        let mut requests = Vec::new();
         for mut sent in self.tap.sent() {
             sent.headers.retain(|(name, _)| !matches!(name.as_str(), "x-amz-security-token" | "proxy-authorization"));
             if sent.sts_action() == Some("AssumeRole") {
@@ -217,9 +217,9 @@ impl Search {
             if sent.sts_action() == Some("AssumeRoleWithWebIdentity") {
                 sent.body = sent.body.replace(&format!("WebIdentityToken={WEB_TOKEN}"), "");
             }
-            text.push_str(&format!("{sent:?}\n"));
+            requests.push(format!("{sent:?}"));
         }
-        self.seen.insert("requests to AWS".to_owned(), text);
+        self.seen.insert("requests to AWS".to_owned(), requests.join("\n"));
     }
 
     /// What must be nowhere, by what it is.

@@ -23,7 +23,7 @@ use Fate::{Elsewhere, NotHere, Runs};
 pub(crate) enum Part {
     /// helm and a cluster with nodes.
     Charts,
-    /// An AWS with CloudFormation.
+    /// An AWS with `CloudFormation`.
     CloudFormation,
     /// The operator at work.
     Cluster,
@@ -106,7 +106,9 @@ impl Block {
 
 /// The blocks of commands of a page, without the indent of the list that they are in.
 fn blocks_of(page: &str, text: &str) -> Vec<Block> {
-    let (mut found, mut open): (Vec<Block>, Option<(usize, &str, usize, String)>) = (Vec::new(), None);
+    let mut found = Vec::new();
+    // Line, language, indent and lines of the block that is open.
+    let mut open: Option<(usize, &str, usize, String)> = None;
     for (number, line) in (1..).zip(text.lines()) {
         let indent = line.len() - line.trim_start().len();
         let fence = line.trim_start().strip_prefix("```");

@@ -193,7 +193,7 @@ async fn named_objects(stand: &Stand) -> Result<()> {
 #[tokio::test]
 async fn the_commands_for_the_operator_at_work_do_what_they_say() -> Result<()> {
     let stand = Stand::start().await?;
-    let _operator = stand.operator().await?;
+    let operator = stand.operator().await?;
     let mut left = Left::of(Part::Cluster)?;
     let mut terminal = Terminal::new(&[&stand.plane.tools().kubectl()])?;
     for (name, value) in [
@@ -211,16 +211,17 @@ async fn the_commands_for_the_operator_at_work_do_what_they_say() -> Result<()> 
     let yaml =
         page.split("## 5.").nth(1).and_then(|rest| rest.split("```yaml\n").nth(1)).context("the organization")?;
     stand.plane.apply_yaml(yaml.split("```").next().unwrap_or_default()).await?;
-    let said = terminal.run(&left.take("docs/install.md", "kubectl get awsorg")?, &[]).await?;
+    let said = terminal.run(&left.take("docs/install.md", "kubectl get awsorg")?, &[]).await;
+    let said = said.with_context(|| operator.log())?;
     ensure!(said.contains("OrganizationRead=True"), "{said}");
     let said = terminal.run(&left.take("README.md", "kubectl apply -f docs/samples")?, &[]).await?;
     ensure!(said.contains("acme") && said.contains("production"), "{said}");
 
     stand.apply_samples().await?;
+    stand.condition("grset", "leave-org", "InSync", "True", "").await?;
     named_objects(&stand).await?;
     stand.condition("cprof", "production", "Ready", "True", "Assessed").await?;
     stand.condition("cprof", "people", "Ready", "True", "Assessed").await?;
-    stand.condition("grset", "leave-org", "InSync", "True", "").await?;
     let unit = stand.sandbox.unit("Workloads").await?;
     for block in left.take_all("docs/kinds/") {
         let filled_in: &[(&str, &str)] = match block.page.as_str() {

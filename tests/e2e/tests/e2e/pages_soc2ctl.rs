@@ -31,7 +31,7 @@ fn codes(line: &str) -> &'static [i32] {
     if is("assess") || is("impact") || is("scp lint") || is("import scp") {
         &[0, 1]
     } else if is("plan") {
-        &[2]
+        &[0, 2]
     } else {
         &[0]
     }

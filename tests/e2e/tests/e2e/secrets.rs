@@ -11,6 +11,12 @@ use serde_json::{Value, json};
 
 use crate::canaries::{EXTERNAL_ID, POD, PROXY_PASSWORD, SECRET_KEY, Search, WEB_TOKEN, leaks};
 
+/// The last lines of a log that is long.
+fn end_of(log: &str) -> String {
+    let lines: Vec<&str> = log.lines().collect();
+    lines[lines.len().saturating_sub(60)..].join("\n")
+}
+
 /// Keys from the environment and a proxy with a password; everything that our crates can log, as text.
 #[tokio::test]
 async fn nothing_secret_leaves_it_in_work_errors_and_restarts() -> Result<()> {
@@ -27,7 +33,8 @@ async fn nothing_secret_leaves_it_in_work_errors_and_restarts() -> Result<()> {
         ensure!(operator.metric("soc2_events_poison_total{").await? >= 3.0, "not yet");
         Ok(())
     })
-    .await?;
+    .await
+    .with_context(|| end_of(&operator.log()))?;
     search.look(&operator).await?;
     search.errors(&operator).await?;
     let operator = operator.crash_and_restart().await?;

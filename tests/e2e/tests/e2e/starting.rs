@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
 use e2e::gate::Gate;
-use e2e::stand::{Stand, kinds};
+use e2e::stand::{Stand, condition_of, kinds};
+use e2e::wait::{PATIENCE, within};
 use e2e::{Operator, OperatorOptions, binaries, eventually};
 use serde_json::Value;
 
@@ -45,7 +46,13 @@ async fn said_once(operator: &Operator, words: &str) -> Result<()> {
 async fn works(stand: &Stand, operator: &mut Operator) -> Result<()> {
     operator.ready().await.with_context(|| operator.log())?;
     stand.apply_samples().await?;
-    stand.condition("awsorg", "acme", "FindingsComplete", "True", "Complete").await?;
+    // What failed while AWS was away is tried again after waits that grow.
+    within(3 * PATIENCE, "everything to be read", || async {
+        let object = stand.get("awsorg", "acme").await?;
+        let complete = condition_of(&object, "FindingsComplete").context("not yet")?;
+        if complete["status"] == "True" { Ok(()) } else { bail!("{complete}") }
+    })
+    .await?;
     stand.condition("cprof", "production", "Ready", "True", "Assessed").await?;
     operator.check_running()?;
     let troubles = troubles(operator);
