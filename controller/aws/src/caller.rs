@@ -161,14 +161,10 @@ impl Caller {
             };
             if error.class == ErrorClass::Throttled {
                 self.traffic.throttled.fetch_add(1, Ordering::Relaxed);
-                start.throttled();
-                info!(
-                    service = self.service.name(),
-                    operation,
-                    account,
-                    region = self.region,
-                    "AWS throttles; slowing down"
-                );
+                if start.throttled() {
+                    let (service, region) = (self.service.name(), &self.region);
+                    info!(service, operation, account, region, "AWS throttles; slower for a while");
+                }
             }
             if (error.is("ExpiredToken") || error.is("RequestExpired")) && !renewed {
                 renewed = true;

@@ -38,3 +38,7 @@ pub use sdk::SdkAws;
 pub use settings::Settings;
 pub use state::{Draft, FolderStore, Saved, StateStore};
 pub use traits::*;
+
+/// Stack of threads that call AWS, in bytes. What the SDK reads details of a finding's resource with takes more than a megabyte of
+/// it at once in a debug build. It costs memory only as far as it is used.
+pub const STACK: usize = 8 << 20;

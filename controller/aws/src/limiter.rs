@@ -137,12 +137,15 @@ pub(crate) struct Start {
 
 impl Start {
     /// The call was throttled all the same: slower for a while. Calls that had started before the last slow-down do not count again.
-    pub(crate) fn throttled(&self) {
+    /// Gives whether it is news: the whole rate was taken before.
+    pub(crate) fn throttled(&self) -> bool {
         let now = Instant::now();
         let mut pace = self.lane.pace();
+        let news = pace.share(now) >= 1.0;
         if pace.slowed.is_none_or(|(_, at)| self.at > at) {
             pace.slowed = Some(((pace.share(now) / 2.0).max(SLOWEST), now));
         }
+        news
     }
 }
 
@@ -272,8 +275,8 @@ mod tests {
         let limiter = Limiter::default();
         let lane = limiter.lane(&key("222222222222", "eu-west-1"));
         let (first, second) = (lane.start().await, lane.start().await);
-        first.throttled();
-        second.throttled();
+        assert!(first.throttled(), "news");
+        assert!(!second.throttled(), "said already");
         lane.start().await;
         let before = Instant::now();
         lane.start().await;

@@ -60,6 +60,13 @@ pub fn catalogs(manifests: &Manifests, builtin: &Arc<Catalog>) -> Vec<Arc<Catalo
     std::iter::once(Arc::clone(builtin)).chain(extended).collect()
 }
 
+const NO_CATALOG: &str = "spec.catalogRef.name: there is no ControlCatalog";
+
+/// Whether a message is of [`catalog_of`], that there is no such catalogue.
+pub fn is_missing_catalog(message: &str) -> bool {
+    message.starts_with(NO_CATALOG)
+}
+
 /// The catalogue of a profile: of the version that it names, else of the one of its status, if there is one.
 ///
 /// # Errors
@@ -69,7 +76,7 @@ pub fn catalog_of(profile: &ComplianceProfile, manifests: &Manifests, builtin: &
     let name = profile.spec.catalog_ref.as_ref().map(|wanted| wanted.name.as_str());
     let Some(name) = name.filter(|name| *name != Catalog::BUILTIN) else { return Ok(base) };
     let Some(found) = manifests.catalogs.iter().find(|found| found.object.name_any() == name) else {
-        bail!("spec.catalogRef.name: there is no ControlCatalog {name:?} in these files; add it, or correct the name");
+        bail!("{NO_CATALOG} {name:?} in these files; add it, or correct the name");
     };
     match Catalog::extended(&base, &found.object.spec, name) {
         Ok(catalog) => Ok(Arc::new(catalog)),

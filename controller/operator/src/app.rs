@@ -1,12 +1,11 @@
 //! Wiring: what is started, in which order, and how it ends.
 
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use futures::stream;
 use jiff::Timestamp;
-use k8s_openapi::api::core::v1::Namespace;
-use kube::{Api, Client, ResourceExt};
+use kube::{Api, Client};
 use prometheus_client::registry::Registry;
 use soc2_aws::{Aws, AwsMetrics, FolderStore, SdkAws, StateStore};
 use soc2_catalog::Catalog;
@@ -29,14 +28,12 @@ use crate::owners::{
 use crate::postures::PostureWriter;
 use crate::profile::{ProfileReconciler, Working};
 use crate::settings::Settings;
+use crate::waiting::Troubles;
 use crate::{startup, triggers, upkeep};
 
 /// Why the operator could not run, or had to stop.
 #[derive(Debug, thiserror::Error)]
 pub enum RunError {
-    /// The kubeconfig or the API server.
-    #[error("Kubernetes: {0}")]
-    Kubernetes(String),
     /// The listener.
     #[error("--listen: {0}")]
     Listen(#[from] std::io::Error),
@@ -52,12 +49,6 @@ pub enum RunError {
     /// Another replica leads now.
     #[error("{0} leads now")]
     LostLeadership(String),
-}
-
-impl From<kube::Error> for RunError {
-    fn from(error: kube::Error) -> Self {
-        Self::Kubernetes(error.to_string())
-    }
 }
 
 /// The controllers before they run.
@@ -131,17 +122,27 @@ pub async fn run(settings: Settings, stop: CancellationToken) -> Result<(), RunE
         readiness.missing(what, "starting");
     }
     let cancel = CancellationToken::new();
-    let client = Client::try_default().await?;
+    // From here on it can be asked what is missing.
+    let pages: Arc<OnceLock<Registry>> = Arc::default();
+    let listener = http::bind(settings.listen).await?;
+    let (page, report, end) = (Arc::clone(&pages), Arc::clone(&readiness), cancel.child_token());
+    let serving = tokio::spawn(http::serve(listener, page, report, end));
+    let Some(client) = stop.run_until_cancelled(startup::client(&readiness)).await else { return Ok(()) };
     let controllers = Controllers::new(&client);
     let mut registry = Registry::default();
     let context = connect(&settings, client, controllers.stores(), &mut registry, &cancel).await?;
     let (feeds, lease) = (Arc::clone(&context.feeds), Arc::clone(&context.lease));
 
-    let listener = http::bind(settings.listen).await?;
-    let serving = tokio::spawn(http::serve(listener, Arc::new(registry), Arc::clone(&readiness), cancel.child_token()));
+    // There is one, set once.
+    let _ = pages.set(registry);
     let renewing = {
-        let cancel = cancel.child_token();
-        tokio::spawn(async move { lease.run(cancel).await })
+        let (cancel, client, readiness) = (cancel.child_token(), context.client.clone(), Arc::clone(&readiness));
+        tokio::spawn(async move {
+            // Who cannot work must not lead.
+            if cancel.run_until_cancelled(startup::wait_for_crds(&client, &readiness)).await.is_some() {
+                lease.run(cancel).await;
+            }
+        })
     };
     let result = tokio::select! {
         result = work(context, controllers, &readiness, &cancel) => result,
@@ -203,6 +204,7 @@ async fn connect(
         goods: crate::guardrail::Goods::default(),
         trails: Arc::default(),
         metrics: ReconcileMetrics::register(registry),
+        troubles: Troubles::default(),
         now: Timestamp::now,
         generations: Mutex::default(),
         rewrite: Mutex::default(),
@@ -236,18 +238,16 @@ fn aws_settings(settings: &Settings) -> soc2_aws::Settings {
     }
 }
 
-/// Waits for the CRDs and the lead, then works until it must not.
+/// Waits for the lead, then works until it must not.
 async fn work(
     mut context: Context,
     controllers: Controllers,
     readiness: &Readiness,
     cancel: &CancellationToken,
 ) -> Result<(), RunError> {
-    startup::wait_for_crds(&context.client, readiness).await;
     startup::wait_for_lead(&context.lease, readiness).await;
-    let namespaces: Api<Namespace> = Api::all(context.client.clone());
-    context.cluster_id = namespaces.get("kube-system").await?.uid().unwrap_or_default();
-    let (memories, guardrails) = startup::load_postures(&context).await?;
+    context.cluster_id = startup::cluster_id(&context.client, readiness).await;
+    let (memories, guardrails) = startup::load_postures(&context, readiness).await;
     context.working = Working::with_memories(memories, guardrails);
     let context = Arc::new(context);
 

@@ -23,6 +23,7 @@ use crate::owners::{AttestationStandings, CatalogTrouble, Catalogs, Nudges};
 use crate::postures::PostureWriter;
 use crate::profile::Working;
 use crate::published::Published;
+use crate::waiting::Troubles;
 
 /// Shared by all reconciles.
 pub struct Context {
@@ -70,6 +71,8 @@ pub struct Context {
     pub trails: Arc<crate::guardrail::Trails>,
     /// Counters of reconciles.
     pub metrics: ReconcileMetrics,
+    /// What the log has said already.
+    pub troubles: Troubles,
     /// The clock.
     pub now: fn() -> Timestamp,
     /// UID and generation of what was seen, by kind, namespace and name, to tell others of a changed spec once.

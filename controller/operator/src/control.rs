@@ -80,6 +80,7 @@ impl<R: Reconciler> Prepared<R> {
         let reconciler = Arc::new(reconciler);
         let failures: Arc<Failures> = Arc::default();
         let on_error = Arc::clone(&failures);
+        let shared = Arc::clone(&context);
         let stream = self.controller.reconcile_on(triggers).graceful_shutdown_on(cancel.cancelled_owned()).run(
             move |guard, context| {
                 let (reconciler, failures) = (Arc::clone(&reconciler), Arc::clone(&failures));
@@ -89,14 +90,16 @@ impl<R: Reconciler> Prepared<R> {
             context,
         );
         stream
-            .for_each(|result| async move {
+            .for_each(|result| {
                 match result {
                     Ok(_) | Err(ControllerError::ObjectNotFound(_)) => {}
                     Err(ControllerError::ReconcilerFailed(error, object)) => {
                         tracing::warn!(kind = R::KIND, name = %object.name, %error, "reconcile failed; it is tried again");
                     }
+                    Err(ControllerError::QueueError(error)) => shared.troubles.watch_failed(R::KIND, &error),
                     Err(error) => tracing::warn!(kind = R::KIND, %error, "watch"),
                 }
+                std::future::ready(())
             })
             .await;
     }

@@ -13,6 +13,7 @@ use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use crate::guardrail::Overlay;
+use crate::http::Missing;
 
 /// Changes remembered for profiles that have not looked yet; who is further behind assesses everything.
 const REMEMBERED: usize = 64;
@@ -151,6 +152,19 @@ impl Feeds {
         let world = self.lock().get(name).map(|found| found.feed.world())?;
         let facts = world.facts();
         Some(View { world, facts })
+    }
+
+    /// What of AWS cannot be read just now: of each organization the first.
+    #[must_use]
+    pub fn unreachable(&self) -> Vec<Missing> {
+        let running = self.lock();
+        let trouble = |(name, entry): (&String, &Running)| {
+            let facts = entry.feed.world().facts();
+            let regions = facts.regions.iter().filter_map(|region| region.error.as_ref());
+            let error = facts.organization.error.as_ref().into_iter().chain(regions).next()?;
+            Some(Missing { what: "aws", message: format!("AwsOrganization {name}: {}", error.message) })
+        };
+        running.iter().filter_map(trouble).collect()
     }
 
     /// Accounts that changed after `revision`, and the newest revision.

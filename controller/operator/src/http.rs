@@ -1,7 +1,7 @@
 //! `/metrics`, `/healthz`, `/readyz`.
 
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use axum::extract::State;
 use axum::http::{StatusCode, header};
@@ -16,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 #[derive(Debug, Default)]
 pub struct Readiness {
     missing: Mutex<std::collections::BTreeMap<&'static str, String>>,
+    degraded: Mutex<Vec<Missing>>,
 }
 
 /// Answer of `/readyz`.
@@ -25,10 +26,12 @@ pub struct ReadinessReport {
     pub ready: bool,
     /// What is missing, and what to do about it.
     pub missing: Vec<Missing>,
+    /// What cannot be had just now, though the operator does its work without it: it reports what is unknown, and tries again.
+    pub degraded: Vec<Missing>,
 }
 
 /// One thing that is missing.
-#[derive(Debug, Serialize, PartialEq, Eq)]
+#[derive(Clone, Debug, Serialize, PartialEq, Eq)]
 pub struct Missing {
     /// What.
     pub what: &'static str,
@@ -51,6 +54,13 @@ impl Readiness {
         }
     }
 
+    /// Says all that cannot be had just now though the operator is ready.
+    pub fn without(&self, degraded: Vec<Missing>) {
+        if let Ok(mut known) = self.degraded.lock() {
+            *known = degraded;
+        }
+    }
+
     /// What is missing now.
     #[must_use]
     pub fn report(&self) -> ReadinessReport {
@@ -59,13 +69,14 @@ impl Readiness {
             .lock()
             .map(|missing| missing.iter().map(|(what, message)| Missing { what, message: message.clone() }).collect())
             .unwrap_or_default();
-        ReadinessReport { ready: missing.is_empty(), missing }
+        let degraded = self.degraded.lock().map(|degraded| degraded.clone()).unwrap_or_default();
+        ReadinessReport { ready: missing.is_empty(), missing, degraded }
     }
 }
 
 #[derive(Clone)]
 struct Served {
-    registry: Arc<Registry>,
+    registry: Arc<OnceLock<Registry>>,
     readiness: Arc<Readiness>,
 }
 
@@ -79,13 +90,13 @@ pub async fn bind(address: SocketAddr) -> std::io::Result<tokio::net::TcpListene
     Ok(listener)
 }
 
-/// Serves until `cancel`.
+/// Serves until `cancel`; metrics as soon as there are any.
 ///
 /// # Errors
 /// When the socket fails.
 pub async fn serve(
     listener: tokio::net::TcpListener,
-    registry: Arc<Registry>,
+    registry: Arc<OnceLock<Registry>>,
     readiness: Arc<Readiness>,
     cancel: CancellationToken,
 ) -> std::io::Result<()> {
@@ -101,8 +112,9 @@ pub async fn serve(
 async fn metrics(State(served): State<Served>) -> Response {
     // A page of many series takes its time, and waits while a profile is assessed: not on a thread that others need.
     let page = tokio::task::spawn_blocking(move || {
+        let Some(registry) = served.registry.get() else { return Ok("# EOF\n".to_owned()) };
         let mut body = String::new();
-        prometheus_client::encoding::text::encode(&mut body, &served.registry).map(|()| body)
+        prometheus_client::encoding::text::encode(&mut body, registry).map(|()| body)
     });
     match page.await {
         Ok(Ok(body)) => {
@@ -132,6 +144,10 @@ mod tests {
         assert!(!report.ready);
         assert_eq!(report.missing, [Missing { what: "crds", message: "apply crds/generated".to_owned() }]);
         readiness.there("crds");
-        assert!(readiness.report().ready);
+        let unreachable = vec![Missing { what: "aws", message: "no connection".to_owned() }];
+        readiness.without(unreachable.clone());
+        let report = readiness.report();
+        assert!(report.ready, "it works without");
+        assert_eq!(report.degraded, unreachable);
     }
 }

@@ -15,6 +15,8 @@ use soc2_aws::WriteGuard;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
+use crate::waiting::{Troubles, chain};
+
 /// Who leads, as far as this replica knows.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Leadership {
@@ -44,6 +46,7 @@ pub struct LeaseHolder {
     config: LeaseConfig,
     deadline: RwLock<Option<Instant>>,
     state: watch::Sender<Leadership>,
+    troubles: Troubles,
 }
 
 /// A foreign Lease and since when, on our clock, it has not changed.
@@ -57,7 +60,7 @@ impl LeaseHolder {
     #[must_use]
     pub fn new(api: Api<Lease>, config: LeaseConfig) -> Arc<Self> {
         let (state, _) = watch::channel(Leadership::Unknown);
-        Arc::new(Self { api, config, deadline: RwLock::new(None), state })
+        Arc::new(Self { api, config, deadline: RwLock::new(None), state, troubles: Troubles::default() })
     }
 
     /// Who leads, and every change of it.
@@ -78,10 +81,8 @@ impl LeaseHolder {
             let retry = self.config.duration / 3;
             match tokio::time::timeout(retry, self.step(&mut observed)).await {
                 Ok(Ok(leadership)) => self.publish(leadership),
-                Ok(Err(error)) => {
-                    tracing::warn!(%error, lease = %self.config.name, "the Lease could not be read or renewed");
-                }
-                Err(_) => tracing::warn!(lease = %self.config.name, "the Lease could not be renewed in time"),
+                Ok(Err(error)) => self.trouble(&chain(&error)),
+                Err(_) => self.trouble("no answer in time"),
             }
             tokio::select! {
                 () = cancel.cancelled() => break,
@@ -89,6 +90,13 @@ impl LeaseHolder {
             }
         }
         self.release().await;
+    }
+
+    /// Said once, not with every attempt.
+    fn trouble(&self, error: &str) {
+        if self.troubles.is_news(error) {
+            tracing::warn!(error, lease = %self.config.name, "the Lease could not be read or renewed; it is tried again");
+        }
     }
 
     fn publish(&self, leadership: Leadership) {

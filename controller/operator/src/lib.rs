@@ -26,6 +26,7 @@ pub mod settings;
 mod startup;
 mod triggers;
 mod upkeep;
+mod waiting;
 
 /// Annotation by which a person asks for a reconcile now; echoed in `status.lastHandledReconcileAt`.
 pub const REQUESTED_AT: &str = "soc2-operator.dev/requestedAt";

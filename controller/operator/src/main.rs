@@ -21,8 +21,11 @@ fn main() -> ExitCode {
     }
     // Two crates bring rustls; both must use the same cryptography. A provider that is installed already is fine.
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
-    let runtime =
-        tokio::runtime::Builder::new_multi_thread().worker_threads(settings.worker_threads.into()).enable_all().build();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(settings.worker_threads.into())
+        .thread_stack_size(soc2_aws::STACK)
+        .enable_all()
+        .build();
     match runtime {
         Ok(runtime) => runtime.block_on(run(settings)),
         Err(error) => {

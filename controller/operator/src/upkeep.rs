@@ -17,6 +17,7 @@ use crate::context::{Context, Stores};
 use crate::http::Readiness;
 use crate::lease::{Leadership, LeaseHolder};
 use crate::owners::{Gone, Nudge, tell};
+use crate::startup;
 
 /// How often objects that are gone are forgotten.
 const HOUSEKEEPING: Duration = Duration::from_secs(2);
@@ -56,11 +57,11 @@ pub async fn watch_postures(context: Arc<Context>) {
 /// Forgets what is gone, and says when the stores are filled.
 pub async fn housekeeping(context: &Context, readiness: &Readiness) {
     let stores = &context.stores;
-    stores.ready().await;
-    readiness.there("stores");
+    startup::fill_stores(context, readiness).await;
     let mut ticks = tokio::time::interval(HOUSEKEEPING);
     loop {
         ticks.tick().await;
+        readiness.without(context.feeds.unreachable());
         let organizations = names(&stores.organizations);
         let (profiles, sets) = (names(&stores.profiles), names(&stores.sets));
         if context.feeds.retain(&organizations) {

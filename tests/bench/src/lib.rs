@@ -10,6 +10,7 @@ pub mod quiet;
 pub mod reads;
 pub mod scale;
 pub mod scrape;
+pub mod start;
 pub mod sweep;
 
 /// Takes a figure: its name, its value, its unit.

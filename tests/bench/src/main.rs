@@ -9,7 +9,7 @@ use bench::Figures;
 type Section = (&'static str, fn(&mut Figures<'_>) -> Result<()>);
 
 /// Every section, in the order in which they are printed. A new one is a file in this crate and a line here.
-const SECTIONS: [Section; 11] = [
+const SECTIONS: [Section; 12] = [
     ("asff", bench::asff::run),
     ("assess", bench::assess::run),
     ("decide", bench::decide::run),
@@ -17,6 +17,7 @@ const SECTIONS: [Section; 11] = [
     ("plan", bench::plan::run),
     ("events", bench::events::run),
     ("reads", bench::reads::run),
+    ("start", bench::start::run),
     ("quiet", bench::quiet::run),
     ("sweep", bench::sweep::run),
     ("scrape", bench::scrape::run),

@@ -7,6 +7,7 @@ pub mod binaries;
 pub mod chart;
 pub mod crash;
 pub mod demo;
+pub mod gate;
 pub mod objects;
 pub mod openmetrics;
 pub mod operator;
@@ -16,6 +17,7 @@ pub mod promise;
 pub mod router;
 pub mod sandbox;
 pub mod stand;
+pub mod tap;
 pub mod wait;
 
 pub use operator::{Operator, OperatorOptions};

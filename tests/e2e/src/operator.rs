@@ -154,10 +154,26 @@ impl Operator {
     /// When it never does; the error shows what is missing.
     pub async fn ready(&self) -> Result<()> {
         eventually("soc2-operator to be ready", || async {
-            let report: Value = self.http.get(format!("{}/readyz", self.url)).send().await?.json().await?;
+            let report = self.readiness().await?;
             if report["ready"] == true { Ok(()) } else { bail!("{report}") }
         })
         .await
+    }
+
+    /// What `/readyz` answers.
+    ///
+    /// # Errors
+    /// When it does not.
+    pub async fn readiness(&self) -> Result<Value> {
+        Ok(serde_json::from_str(&self.page("/readyz").await?)?)
+    }
+
+    /// What it answers to a path, whatever the status.
+    ///
+    /// # Errors
+    /// When it does not.
+    pub async fn page(&self, path: &str) -> Result<String> {
+        Ok(self.http.get(format!("{}{path}", self.url)).send().await?.text().await?)
     }
 
     /// Its whole log.
@@ -170,7 +186,8 @@ impl Operator {
 fn command(options: &OperatorOptions) -> Result<Command> {
     let mut command = Command::new(binaries::find("soc2-operator", "SOC2_OPERATOR")?);
     command
-        .args(["run", "--listen", "127.0.0.1:0", "--log-format", "text"])
+        .args(["run", "--listen", "127.0.0.1:0"])
+        .env("SOC2_LOG_FORMAT", "text")
         .args([
             "--lease-duration",
             "6s",
@@ -188,9 +205,9 @@ fn command(options: &OperatorOptions) -> Result<Command> {
         .env("AWS_SECRET_ACCESS_KEY", "not-checked-by-the-sandbox")
         .env("AWS_REGION", "us-east-1")
         .env("AWS_EC2_METADATA_DISABLED", "true")
-        .envs(options.env.iter().map(|(name, value)| (name, value)))
         .env_remove("AWS_PROFILE")
-        .env_remove("AWS_SESSION_TOKEN");
+        .env_remove("AWS_SESSION_TOKEN")
+        .envs(options.env.iter().map(|(name, value)| (name, value)));
     if let Ok(filter) = std::env::var("SOC2_TEST_LOG") {
         command.args(["--log-level", &filter]);
     }
@@ -202,6 +219,7 @@ fn listening(log: &Path, skip: u64) -> Option<String> {
     let text = std::fs::read_to_string(log).ok()?;
     let new = text.get(usize::try_from(skip).ok()?..)?;
     let line = new.lines().find(|line| line.contains("listening:"))?;
-    let (_, address) = line.split_once("address=")?;
-    address.split_whitespace().next().map(str::to_owned)
+    // As text, or as JSON.
+    let (_, address) = line.split_once("address=").or_else(|| line.split_once("\"address\":\""))?;
+    address.split([' ', '"']).next().map(str::to_owned)
 }

@@ -54,6 +54,19 @@ impl Stand {
         Ok(Self { plane, sandbox, dir, kubeconfig: identity.kubeconfig })
     }
 
+    /// Kubernetes with the operator's ServiceAccount and rights but without its kinds, and AWS as [`Self::start`] has it.
+    ///
+    /// # Errors
+    /// When a part does not come up.
+    pub async fn start_without_kinds() -> Result<Self> {
+        let dir = tempfile::tempdir()?;
+        let plane = ControlPlane::builder().audit_log(dir.path().join("audit.log")).start().await?;
+        let sandbox = Sandbox::start_with(&Sandbox::demo_world(), &["--no-limits"]).await?;
+        rights(&plane).await?;
+        let identity = plane.service_account("soc2-operator", "soc2-operator").await?;
+        Ok(Self { plane, sandbox, dir, kubeconfig: identity.kubeconfig })
+    }
+
     /// Options of an operator on this stand.
     #[must_use]
     pub fn operator_options(&self) -> OperatorOptions {
@@ -276,15 +289,29 @@ pub fn condition_of(object: &Value, type_: &str) -> Option<Value> {
 /// # Errors
 /// When the API server refuses them.
 pub async fn install(plane: &ControlPlane) -> Result<()> {
+    kinds(plane, "").await?;
+    rights(plane).await
+}
+
+/// Applies our CRDs, but for the one with this plural name.
+///
+/// # Errors
+/// When the API server refuses them.
+pub async fn kinds(plane: &ControlPlane, but: &str) -> Result<()> {
     let folder = binaries::repository().join("crds/generated");
     let mut files: Vec<PathBuf> = std::fs::read_dir(&folder)
         .with_context(|| folder.display().to_string())?
         .filter_map(|entry| entry.ok().map(|entry| entry.path()))
         .collect();
     files.sort();
+    files.retain(|file| file.file_stem().is_none_or(|kind| kind != but));
     for file in files {
         plane.apply_yaml(&std::fs::read_to_string(&file)?).await.with_context(|| file.display().to_string())?;
     }
+    Ok(())
+}
+
+async fn rights(plane: &ControlPlane) -> Result<()> {
     plane.apply_yaml("{apiVersion: v1, kind: Namespace, metadata: {name: soc2-operator}}").await?;
     plane.apply_yaml(&binaries::read("charts/soc2-operator/files/rbac.yaml")?).await?;
     Ok(())

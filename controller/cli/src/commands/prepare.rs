@@ -176,5 +176,10 @@ impl Wishes {
 
 /// A runtime for the calls to AWS.
 pub fn runtime() -> Result<tokio::runtime::Runtime> {
-    tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().context("no runtime")
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .thread_stack_size(soc2_aws::STACK)
+        .enable_all()
+        .build()
+        .context("no runtime")
 }

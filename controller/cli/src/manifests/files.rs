@@ -4,9 +4,12 @@ use std::fmt;
 use std::fs;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use anyhow::{Context, Result, bail, ensure};
 use serde_json::Value;
+
+use super::lines::line_of;
 
 /// Largest file of manifests, in bytes; the API server takes 3 MiB a request.
 const MAX_BYTES: u64 = 16 << 20;
@@ -20,6 +23,24 @@ pub struct Origin {
     pub file: String,
     /// The line on which its document begins, from 1.
     pub line: usize,
+    /// The document.
+    text: Arc<str>,
+    /// Path of the object in its document; empty when it is all of it.
+    path: String,
+}
+
+impl Origin {
+    fn new(file: &str, line: usize, text: &str) -> Self {
+        Self { file: file.to_owned(), line, text: text.into(), path: String::new() }
+    }
+
+    /// Where the field was written that a message begins with, such as `spec.controls[0].id: is no control`.
+    #[must_use]
+    pub fn of(&self, message: &str) -> Self {
+        let field = message.split_once(": ").map_or("", |(field, _)| field);
+        let line = self.line + line_of(&self.text, &format!("{}{field}", self.path));
+        Self { line, ..self.clone() }
+    }
 }
 
 impl fmt::Display for Origin {
@@ -98,7 +119,7 @@ fn read_file(path: &Path, documents: &mut Vec<Document>) -> Result<()> {
     ensure!(size <= MAX_BYTES, "{name}: {size} bytes are too many for a file of manifests");
     match fs::read_to_string(path) {
         Ok(text) => parse(&name, &text, documents),
-        Err(error) => documents.push((Origin { file: name, line: 1 }, Err(error.to_string()))),
+        Err(error) => documents.push((Origin::new(&name, 1, ""), Err(error.to_string()))),
     }
     Ok(())
 }
@@ -106,7 +127,7 @@ fn read_file(path: &Path, documents: &mut Vec<Document>) -> Result<()> {
 /// The documents of a text.
 pub(super) fn parse(file: &str, text: &str, documents: &mut Vec<Document>) {
     for (line, part) in split(text) {
-        let origin = Origin { file: file.to_owned(), line };
+        let origin = Origin::new(file, line, part);
         match parsed(part) {
             Ok(Value::Null) => {}
             Ok(value) => flatten(&origin, value, documents),
@@ -166,7 +187,8 @@ fn flatten(origin: &Origin, value: Value, documents: &mut Vec<Document>) {
     }
     let Value::Object(mut list) = value else { return };
     if let Some(Value::Array(items)) = list.remove("items") {
-        documents.extend(items.into_iter().map(|item| (origin.clone(), Ok(item))));
+        let place = |at: usize| Origin { path: format!("items[{at}]."), ..origin.clone() };
+        documents.extend(items.into_iter().enumerate().map(|(at, item)| (place(at), Ok(item))));
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod files;
 mod guardrails;
+mod lines;
 mod references;
 mod schema;
 
@@ -88,6 +89,21 @@ impl Manifests {
         Ok(loader.found)
     }
 
+    /// What is wrong with objects that were made here, as text.
+    #[must_use]
+    pub fn problems_of(text: &str) -> Vec<Problem> {
+        let mut loader = Loader { schemas: schemas(), found: Self::default(), names: BTreeSet::new() };
+        let mut documents = Vec::new();
+        files::parse("-", text, &mut documents);
+        for (origin, document) in documents {
+            match document {
+                Ok(value) => loader.take(value, &origin),
+                Err(message) => loader.found.problems.push(Problem { origin, object: None, message }),
+            }
+        }
+        loader.found.problems
+    }
+
     /// What refers to nothing, or cannot work together. With `elsewhere`, objects that are in no file are taken to be in the
     /// cluster.
     #[must_use]
@@ -159,7 +175,7 @@ impl Loader {
             errors.push(error.to_string());
         }
         let object = Some(object).filter(|_| !name.is_empty());
-        let problem = |message| Problem { origin: origin.clone(), object: object.clone(), message };
+        let problem = |message: String| Problem { origin: origin.of(&message), object: object.clone(), message };
         self.found.problems.extend(errors.into_iter().map(problem));
     }
 

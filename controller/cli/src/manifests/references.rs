@@ -29,7 +29,11 @@ pub(super) fn check(manifests: &Manifests, elsewhere: bool) -> Vec<Problem> {
                 )
             };
             let missing = !known.contains(organization);
-            add(missing.then(|| Problem { origin: origin.clone(), object: Some(object.clone()), message: message() }));
+            add(missing.then(message).map(|message| Problem {
+                origin: origin.of(&message),
+                object: Some(object.clone()),
+                message,
+            }));
         }
     }
     let Ok(catalog) = Catalog::builtin() else { return problems };
@@ -40,8 +44,13 @@ pub(super) fn check(manifests: &Manifests, elsewhere: bool) -> Vec<Problem> {
             add(Some(of(found, "ControlCatalog", &name, problem.to_string())));
         }
     }
-    for found in &manifests.profiles {
-        add(profile(found, manifests, catalog, elsewhere));
+    // One catalogue that is missing is one mistake, however many profiles name it.
+    let mut said = BTreeSet::new();
+    let of_profiles = manifests.profiles.iter().filter_map(|found| profile(found, manifests, catalog, elsewhere));
+    for problem in of_profiles
+        .filter(|problem| !owners::is_missing_catalog(&problem.message) || said.insert(problem.message.clone()))
+    {
+        add(Some(problem));
     }
     problems.extend(guardrails::check(manifests, catalog, elsewhere));
     problems.extend(exceptions(manifests, catalog));
@@ -80,7 +89,7 @@ fn name_of(object: &impl ResourceExt) -> String {
 }
 
 pub(super) fn of<K>(found: &Loaded<K>, kind: &str, name: &str, message: String) -> Problem {
-    Problem { origin: found.origin.clone(), object: Some(format!("{kind} {name}")), message }
+    Problem { origin: found.origin.of(&message), object: Some(format!("{kind} {name}")), message }
 }
 
 /// What the operator would refuse of a profile, whatever AWS has: the very same function decides.

@@ -10,6 +10,7 @@ use soc2_posture::finding::Finding;
 use soc2_posture::index::SignalBatch;
 use soc2_posture::{FindingIndex, SweepBatch};
 
+use super::places;
 use crate::progress::{Progress, Watched};
 
 /// What is wrong with a file.
@@ -93,7 +94,12 @@ pub fn read(path: &Path, batch: &mut Batch, progress: &Progress) -> Result<Optio
     };
     let unattributable: Vec<&String> = batch.unattributable().filter(|message| !before.contains(*message)).collect();
     let mut first: Vec<String> = summary.first.iter().map(ToString::to_string).collect();
-    first.extend(unattributable.iter().take(10).map(|message| (*message).clone()));
+    let shown = &unattributable[..unattributable.len().min(10)];
+    let lines = if shown.is_empty() { BTreeMap::new() } else { places::lines_of(path, shown, progress) };
+    first.extend(shown.iter().map(|message| match lines.get(*message) {
+        Some(line) => format!("line {line}: {message}"),
+        None => (*message).clone(),
+    }));
     let count = summary.problems + unattributable.len() as u64;
     Ok((count > 0).then_some(Damage { file: name, first, count, unreadable: summary.unreadable > 0 }))
 }

@@ -9,6 +9,7 @@
 mod aws_cli;
 mod findings;
 mod organization;
+mod places;
 mod sources;
 pub mod suppressed;
 mod write;

@@ -134,6 +134,8 @@ fn a_finding_that_cannot_be_attributed_makes_its_source_incomplete() {
         let run = with(FINDINGS, text(|lines| lines.replacen(from, to, 1)), &[]);
         assert_eq!(run.code, 1, "{to}: readable, so not refused: {}", run.errors);
         assert!(run.errors.contains(words), "{to}: {}", run.errors);
+        let with_place = words.contains("ProductArn") || run.errors.contains("findings/eu-west-1.jsonl: line ");
+        assert!(with_place, "{to}: {}", run.errors);
         assert_eq!(passed(&run), 0, "{to}");
     }
 }

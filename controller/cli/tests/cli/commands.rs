@@ -161,6 +161,25 @@ fn import_suppressions_gives_exceptions_that_are_valid() {
     assert_eq!((validated.code, validated.out.as_str()), (0, "2 objects are valid\n"), "{}", validated.errors);
 }
 
+#[test]
+fn import_suppressions_refuses_what_the_api_server_would_refuse() {
+    for (flag, value, words) in [
+        ("--reason", "x", "--reason: spec.reason: "),
+        ("--owner", "", "--owner: spec.owner: "),
+        ("--namespace", "Team_A", "--namespace: \"Team_A\" is no name of a namespace"),
+    ] {
+        let mut args = vec!["import", "suppressions"];
+        for (name, good) in
+            [("--namespace", "security"), ("--owner", "security@example.com"), ("--reason", "To be reviewed by us")]
+        {
+            args.extend([name, if name == flag { value } else { good }]);
+        }
+        let run = soc2ctl(&with_world(&args));
+        assert_eq!((run.code, run.out.as_str()), (2, ""), "{flag}: {}", run.errors);
+        assert!(run.errors.contains(words), "{flag}: {}", run.errors);
+    }
+}
+
 /// Output of `get-findings` and `list-accounts`, and profiles that need no more, in a folder.
 fn aws_cli_files(folder: &std::path::Path) {
     let lines = fs::read_to_string(data("snapshot/findings/eu-west-1.jsonl")).unwrap();

@@ -100,12 +100,12 @@ fn what_the_operator_would_refuse_is_not_valid() {
             "evidence": [{"url": "https://example.com/minutes", "type": "Minutes"}],
         }),
     );
-    let lost = object(
-        "ComplianceProfile",
-        &json!({"name": "lost"}),
-        &json!({"organizationRef": {"name": "acme"}, "catalogRef": {"name": "soc2-acme"}}),
-    );
-    manifests(folder.path(), &[exception("somebody", "2026-11-20T12:00:00Z"), unknown, attestation, lost]);
+    // Two profiles without their catalogue are one mistake.
+    let [lost, too] = ["lost", "lost-too"].map(|name| {
+        let spec = json!({"organizationRef": {"name": "acme"}, "catalogRef": {"name": "soc2-acme"}});
+        object("ComplianceProfile", &json!({"name": name}), &spec)
+    });
+    manifests(folder.path(), &[exception("somebody", "2026-11-20T12:00:00Z"), unknown, attestation, lost, too]);
     let run = soc2ctl_in(folder.path(), &["validate", "-f", "manifests"], "");
     assert_eq!(run.code, 2, "{}", run.out);
     insta::assert_snapshot!(run.out);

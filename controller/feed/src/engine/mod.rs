@@ -242,19 +242,17 @@ impl Engine {
         }
     }
 
-    /// Logs an error once, and once that it is over.
+    /// Logs an error once, however much cannot be read because of it, and once that it is over.
     fn say(&mut self, what: &str, error: Option<&str>) {
-        let organization = &self.config.organization;
-        match (error, self.known.said.get(what)) {
-            (Some(error), before) if before.is_none_or(|before| before != error) => {
+        let (organization, said) = (&self.config.organization, &mut self.known.said);
+        let before = said.remove(what);
+        if let Some(error) = error {
+            if before.as_deref() != Some(error) && !said.values().any(|other| other == error) {
                 tracing::warn!(%organization, what, error, "cannot be read");
-                self.known.said.insert(what.to_owned(), error.to_owned());
             }
-            (None, Some(_)) => {
-                tracing::info!(%organization, what, "can be read again");
-                self.known.said.remove(what);
-            }
-            _ => {}
+            said.insert(what.to_owned(), error.to_owned());
+        } else if before.is_some_and(|before| !said.values().any(|other| *other == before)) {
+            tracing::info!(%organization, what, "can be read again");
         }
     }
 }

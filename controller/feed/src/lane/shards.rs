@@ -59,7 +59,7 @@ impl Lane {
             self.record.run = Some(run);
             let key = &self.record.key;
             if key.account.is_none() {
-                tracing::info!(source = %key.source, region = %key.region, accounts = total, "full sweep begins");
+                tracing::debug!(source = %key.source, region = %key.region, accounts = total, "full sweep begins");
             }
         }
     }

@@ -12,6 +12,7 @@ use tokio::sync::Mutex;
 use tokio::time::Instant;
 
 use super::conditions::Fact;
+use crate::waiting::{Troubles, class_of};
 
 /// What happened to an object.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -49,6 +50,7 @@ pub fn of_validity(before: &[Condition], facts: &[Fact]) -> Vec<Happening> {
 pub struct Events {
     recorder: Recorder,
     next: Arc<Mutex<Instant>>,
+    troubles: Arc<Troubles>,
 }
 
 impl Events {
@@ -56,7 +58,8 @@ impl Events {
     #[must_use]
     pub fn new(client: Client, instance: &str) -> Self {
         let reporter = Reporter { controller: "soc2-operator".to_owned(), instance: Some(instance.to_owned()) };
-        Self { recorder: Recorder::new(client, reporter), next: Arc::new(Mutex::new(Instant::now())) }
+        let next = Arc::new(Mutex::new(Instant::now()));
+        Self { recorder: Recorder::new(client, reporter), next, troubles: Arc::default() }
     }
 
     /// Publishes in the background, the first of each reason.
@@ -87,7 +90,9 @@ impl Events {
             action: happening.action.to_owned(),
             secondary: None,
         };
-        if let Err(error) = self.recorder.publish(&event, reference).await {
+        if let Err(error) = self.recorder.publish(&event, reference).await
+            && self.troubles.is_news(&class_of(&error))
+        {
             tracing::warn!(%error, reason = %event.reason, "an event could not be published");
         }
     }

@@ -20,6 +20,8 @@ use tokio_util::sync::CancellationToken;
 pub use source::Source;
 use source::hash;
 
+use crate::waiting::{Troubles, class_of};
+
 /// Field manager of results.
 pub const MANAGER: &str = "soc2-operator/posture";
 /// Postures that are made while the world and the assessment are held.
@@ -36,6 +38,7 @@ pub struct PostureWriter {
     pace: Duration,
     state: Mutex<State>,
     wake: Notify,
+    troubles: Troubles,
 }
 
 #[derive(Default)]
@@ -54,6 +57,7 @@ impl PostureWriter {
             pace: Duration::from_secs(1) / per_second.max(1),
             state: Mutex::default(),
             wake: Notify::new(),
+            troubles: Troubles::default(),
         })
     }
 
@@ -153,7 +157,9 @@ impl PostureWriter {
                 _ = ticks.tick() => {}
             }
             if let Err(error) = self.perform(&name, &job).await {
-                tracing::warn!(%error, posture = %name, "an AccountPosture could not be written; it is tried again");
+                if self.troubles.is_news(&class_of(&error)) {
+                    tracing::warn!(%error, posture = %name, "an AccountPosture could not be written; it is tried again");
+                }
                 // A newer job for the same object wins.
                 self.state().queue.entry(name).or_insert(job);
                 tokio::select! {

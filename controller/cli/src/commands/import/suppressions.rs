@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
-use anyhow::{Result, bail};
+use anyhow::{Result, bail, ensure};
 use clap::Args;
 use jiff::{SignedDuration, Timestamp};
 use kube::ResourceExt;
@@ -13,6 +13,7 @@ use crate::assess::Scope;
 use crate::commands::prepare::manifests;
 use crate::commands::{Notes, print};
 use crate::exit::Exit;
+use crate::manifests::Manifests as Objects;
 use crate::snapshot::suppressed;
 
 /// Most resources of one exception.
@@ -53,6 +54,7 @@ pub fn run(args: &SuppressionsArgs, notes: &Notes) -> Result<Exit> {
     if world.live {
         bail!("--live: suppressions are imported from files: take a snapshot first (soc2ctl snapshot)");
     }
+    check_namespace(namespace)?;
     let (manifests, exit) = manifests(files, notes)?;
     let scope = Scope::new(&manifests, world.organization.as_deref(), &[])?;
     let found = suppressed::read(&world.inputs(), &notes.progress())?;
@@ -84,9 +86,32 @@ pub fn run(args: &SuppressionsArgs, notes: &Notes) -> Result<Exit> {
             exception.write(&mut out);
         }
     }
+    check(&out)?;
     print(&out)?;
     notes.say(&format!("{} suppressed findings of {} controls and accounts", found.len(), waived.len()));
     Ok(exit)
+}
+
+/// What the API server would refuse is refused here, by the rules of the kind itself.
+fn check(out: &str) -> Result<()> {
+    const FLAGS: [(&str, &str); 2] = [("spec.reason", "--reason"), ("spec.owner", "--owner")];
+    let Some(problem) = Objects::problems_of(out).into_iter().next() else { return Ok(()) };
+    let flag = FLAGS.iter().find(|(field, _)| problem.message.starts_with(field));
+    match flag {
+        Some((_, flag)) => bail!("{flag}: {}", problem.message),
+        None => bail!("{}: {}", problem.object.unwrap_or_default(), problem.message),
+    }
+}
+
+fn check_namespace(name: &str) -> Result<()> {
+    let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+    let ends = |c: Option<char>| c.is_some_and(|c| c.is_ascii_alphanumeric());
+    let valid = name.len() <= 63 && name.chars().all(fits) && ends(name.chars().next()) && ends(name.chars().last());
+    ensure!(
+        valid,
+        "--namespace: {name:?} is no name of a namespace: at most 63 lower-case letters, digits and '-', with a letter or digit at both ends"
+    );
+    Ok(())
 }
 
 struct Exception<'a> {
