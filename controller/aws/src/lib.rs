@@ -35,6 +35,6 @@ pub use error::{AwsError, ErrorClass};
 pub use metrics::AwsMetrics;
 pub use objects::{Objects, StoredFile};
 pub use sdk::SdkAws;
-pub use settings::Settings;
+pub use settings::{Settings, session_name};
 pub use state::{Draft, FolderStore, Saved, StateStore};
 pub use traits::*;

@@ -12,6 +12,8 @@ use prometheus_client::registry::Registry;
 use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 
+use crate::leads::{Leader, Leads};
+
 /// What has to be there before the operator is ready, and what of it is missing.
 #[derive(Debug, Default)]
 pub struct Readiness {
@@ -25,6 +27,8 @@ pub struct ReadinessReport {
     pub ready: bool,
     /// What is missing, and what to do about it.
     pub missing: Vec<Missing>,
+    /// Which replica leads what.
+    pub leaders: Vec<Leader>,
 }
 
 /// One thing that is missing.
@@ -59,14 +63,24 @@ impl Readiness {
             .lock()
             .map(|missing| missing.iter().map(|(what, message)| Missing { what, message: message.clone() }).collect())
             .unwrap_or_default();
-        ReadinessReport { ready: missing.is_empty(), missing }
+        ReadinessReport { ready: missing.is_empty(), missing, leaders: Vec::new() }
     }
 }
 
-#[derive(Clone)]
-struct Served {
+/// What the pages are made from.
+#[derive(Clone, Debug)]
+pub struct Served {
     registry: Arc<Registry>,
     readiness: Arc<Readiness>,
+    leads: Arc<Leads>,
+}
+
+impl Served {
+    /// All of it.
+    #[must_use]
+    pub fn new(registry: Registry, readiness: Arc<Readiness>, leads: Arc<Leads>) -> Self {
+        Self { registry: Arc::new(registry), readiness, leads }
+    }
 }
 
 /// Binds the address.
@@ -85,8 +99,7 @@ pub async fn bind(address: SocketAddr) -> std::io::Result<tokio::net::TcpListene
 /// When the socket fails.
 pub async fn serve(
     listener: tokio::net::TcpListener,
-    registry: Arc<Registry>,
-    readiness: Arc<Readiness>,
+    served: Served,
     cancel: CancellationToken,
 ) -> std::io::Result<()> {
     let app = Router::new()
@@ -94,7 +107,7 @@ pub async fn serve(
         // Liveness says that the process is alive, nothing else: a broken AWS must not restart us.
         .route("/healthz", get(async || "ok\n"))
         .route("/readyz", get(ready))
-        .with_state(Served { registry, readiness });
+        .with_state(served);
     axum::serve(listener, app).with_graceful_shutdown(async move { cancel.cancelled().await }).await
 }
 
@@ -115,7 +128,7 @@ async fn metrics(State(served): State<Served>) -> Response {
 }
 
 async fn ready(State(served): State<Served>) -> Response {
-    let report = served.readiness.report();
+    let report = ReadinessReport { leaders: served.leads.leaders(), ..served.readiness.report() };
     let status = if report.ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     (status, Json(report)).into_response()
 }

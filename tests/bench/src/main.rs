@@ -9,7 +9,7 @@ use bench::Figures;
 type Section = (&'static str, fn(&mut Figures<'_>) -> Result<()>);
 
 /// Every section, in the order in which they are printed. A new one is a file in this crate and a line here.
-const SECTIONS: [Section; 11] = [
+const SECTIONS: [Section; 12] = [
     ("asff", bench::asff::run),
     ("assess", bench::assess::run),
     ("decide", bench::decide::run),
@@ -18,6 +18,7 @@ const SECTIONS: [Section; 11] = [
     ("events", bench::events::run),
     ("reads", bench::reads::run),
     ("quiet", bench::quiet::run),
+    ("failover", bench::failover::run),
     ("sweep", bench::sweep::run),
     ("scrape", bench::scrape::run),
     ("scale", bench::scale::run),

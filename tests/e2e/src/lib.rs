@@ -12,6 +12,7 @@ pub mod openmetrics;
 pub mod operator;
 pub mod prometheus;
 pub mod promise;
+pub mod replicas;
 pub mod router;
 pub mod sandbox;
 pub mod stand;

@@ -16,7 +16,7 @@ use super::observe::Observed;
 use super::overlay::Effect;
 use super::tags::Tags;
 use crate::context::{Context, Stores};
-use crate::lease::LeaseHolder;
+use crate::leads::{Lead, Scope};
 
 /// What was written.
 #[derive(Debug, Default)]
@@ -142,7 +142,7 @@ impl<'a> Work<'a> {
             writer: context.aws.policy_writer(role),
             directory: context.aws.directory(read_role.as_ref()),
             guard: LiveGuard {
-                lease: Arc::clone(&context.lease),
+                lead: context.leads.lead(&Scope::Organization(name.clone())),
                 stores: context.stores.clone(),
                 organization: name.clone(),
             },
@@ -268,9 +268,9 @@ fn new_policy(body: &PolicyBody) -> NewPolicy {
     }
 }
 
-/// Asked before every attempt: the lease, and whether a person has stopped writes meanwhile.
+/// Asked before every attempt: the organization's lease, and whether a person has stopped writes meanwhile.
 struct LiveGuard {
-    lease: Arc<LeaseHolder>,
+    lead: Arc<Lead>,
     stores: Stores,
     organization: String,
 }
@@ -280,7 +280,7 @@ impl WriteGuard for LiveGuard {
         match self.stores.organization(&self.organization) {
             Some(object) if object.spec.guardrails.hold_writes => Err("spec.guardrails.holdWrites was set".to_owned()),
             Some(object) if object.spec.suspend => Err("spec.suspend was set".to_owned()),
-            Some(_) => self.lease.permit(attempt),
+            Some(_) => self.lead.permit(attempt),
             None => Err("the AwsOrganization was deleted".to_owned()),
         }
     }
