@@ -1,6 +1,7 @@
 //! Several operators side by side, as the pods of a Deployment: each process has an identity of its own, and one that ends is replaced.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
@@ -8,7 +9,7 @@ use serde_json::Value;
 use crate::operator::{Operator, OperatorOptions};
 use crate::sandbox::Sandbox;
 use crate::stand::Stand;
-use crate::wait::eventually;
+use crate::wait::PATIENCE;
 
 /// Path of the operator's Leases.
 pub const LEASES: &str = "/apis/coordination.k8s.io/v1/namespaces/soc2-operator/leases";
@@ -103,19 +104,37 @@ pub async fn leaders(stand: &Stand) -> Result<BTreeMap<String, String>> {
     Ok(found)
 }
 
-/// Waits until one of the replicas leads an organization and has assessed a profile of it; gives its identity.
+/// Asks until the answer is there, and replaces replicas that end meanwhile.
 ///
 /// # Errors
-/// When none ever does.
-pub async fn takes_over(stand: &Stand, replicas: &Replicas, organization: &str, profile: &str) -> Result<String> {
+/// When it never was, with the last reason why not.
+pub async fn tending<T, F>(stand: &Stand, replicas: &mut Replicas, count: usize, what: &str, mut ask: F) -> Result<T>
+where
+    F: AsyncFnMut(&Stand, &Replicas) -> Result<T>,
+{
+    let started = Instant::now();
+    loop {
+        replicas.tend(count).await?;
+        match ask(stand, &*replicas).await {
+            Ok(answer) => return Ok(answer),
+            Err(error) if started.elapsed() > PATIENCE => {
+                return Err(error.context(format!("gave up waiting for {what}\n{}", replicas.logs())));
+            }
+            Err(_) => tokio::time::sleep(Duration::from_millis(100)).await,
+        }
+    }
+}
+
+/// Gives the identity of the replica that leads an organization and has assessed a profile of it.
+///
+/// # Errors
+/// When there is none yet.
+pub async fn at_work(stand: &Stand, replicas: &Replicas, organization: &str, profile: &str) -> Result<String> {
+    let holder = leaders(stand).await?.remove(organization).unwrap_or_default();
+    let page = replicas.running.get(&holder).context("nobody leads")?.metrics().await?;
     let series = format!("soc2_profile_checks{{profile=\"{profile}\"");
-    eventually("a leader that has assessed", || async {
-        let holder = leaders(stand).await?.remove(organization).unwrap_or_default();
-        let page = replicas.running.get(&holder).context("nobody leads")?.metrics().await?;
-        ensure!(page.contains(&series), "{holder} has not assessed yet");
-        Ok(holder)
-    })
-    .await
+    ensure!(page.contains(&series), "{holder} has not assessed yet");
+    Ok(holder)
 }
 
 /// Which replica made a call: its identity is the name of its sessions.

@@ -7,12 +7,12 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, ensure};
 use e2e::objects::object;
 use e2e::promise::Before;
-use e2e::replicas::{LEASES, Replicas, callers, leaders, one_after_the_other, takes_over};
+use e2e::replicas::{LEASES, Replicas, at_work, callers, leaders, one_after_the_other, tending};
 use e2e::stand::Stand;
 use e2e::{Operator, eventually};
 use serde_json::{Value, json};
 
-const FLAGS: &[&str] = &["--lease-duration", "2s", "--aws-write-attempt-timeout", "500ms"];
+const FLAGS: &[&str] = &["--lease-duration", "2s", "--aws-write-attempt-timeout", "1s"];
 /// Longer than the Lease.
 const FREEZE: Duration = Duration::from_millis(3_500);
 /// Units with a set each, and a Region that only its set allows: so each has a policy of its own.
@@ -119,15 +119,19 @@ impl Scene {
     }
 
     async fn leader(&mut self) -> Result<String> {
-        for _ in 0..600 {
-            self.replicas.tend(2).await?;
-            let holder = leaders(&self.stand).await?.remove("acme").unwrap_or_default();
-            if self.replicas.running.contains_key(&holder) {
-                return Ok(holder);
-            }
-            tokio::time::sleep(Duration::from_millis(100)).await;
-        }
-        anyhow::bail!("nobody leads:\n{}", self.replicas.logs())
+        self.tending("a leader", async |stand, replicas| {
+            let holder = leaders(stand).await?.remove("acme").unwrap_or_default();
+            ensure!(replicas.running.contains_key(&holder), "{holder:?} leads");
+            Ok(holder)
+        })
+        .await
+    }
+
+    async fn tending<T, F>(&mut self, what: &str, ask: F) -> Result<T>
+    where
+        F: AsyncFnMut(&Stand, &Replicas) -> Result<T>,
+    {
+        tending(&self.stand, &mut self.replicas, 2, what, ask).await
     }
 
     /// Changes every set, and lets the fault befall whoever is about to write it.
@@ -137,13 +141,15 @@ impl Scene {
         for set in sets(series, regions) {
             self.stand.plane.apply_yaml(&set).await?;
         }
-        let stand = &self.stand;
-        eventually("the first write of the change", || async {
+        self.tending("the first write of the change", async |stand, _| {
             ensure!(!callers(&stand.sandbox, last, true).await?.is_empty(), "none yet");
             Ok(())
         })
         .await?;
-        self.befall(fault, &leader).await?;
+        // Who is gone by now has been replaced already.
+        if self.replicas.running.contains_key(&leader) {
+            self.befall(fault, &leader).await?;
+        }
         self.settled(regions).await
     }
 
@@ -152,15 +158,16 @@ impl Scene {
             Fault::Kill => {
                 self.replicas.kill(leader)?;
                 let killed = Instant::now();
-                self.replicas.tend(2).await?;
-                takes_over(&self.stand, &self.replicas, "acme", "production").await?;
+                self.tending("another leader that works", async |stand, replicas| {
+                    at_work(stand, replicas, "acme", "production").await
+                })
+                .await?;
                 self.took.push(killed.elapsed().as_secs_f64());
             }
             Fault::Freeze => {
                 self.replicas.get(leader)?.freeze()?;
                 tokio::time::sleep(FREEZE).await;
-                let stand = &self.stand;
-                eventually("the other one to lead", || async {
+                self.tending("the other one to lead", async |stand, _| {
                     let holder = leaders(stand).await?.remove("acme").unwrap_or_default();
                     ensure!(holder != leader, "{holder} still has the Lease");
                     Ok(())
@@ -191,17 +198,7 @@ impl Scene {
 
     /// Replaces what ends until everything is as declared.
     async fn settled(&mut self, regions: usize) -> Result<()> {
-        let started = Instant::now();
-        loop {
-            self.replicas.tend(2).await?;
-            match in_place(&self.stand, regions).await {
-                Ok(()) => return Ok(()),
-                Err(error) if started.elapsed() > e2e::wait::PATIENCE => {
-                    return Err(error.context(format!("{regions} Regions\n{}", self.replicas.logs())));
-                }
-                Err(_) => tokio::time::sleep(Duration::from_millis(200)).await,
-            }
-        }
+        self.tending("everything to be as declared", async |stand, _| in_place(stand, regions).await).await
     }
 
     /// Lets go of the sets and takes their policies away, so that the next series can begin.
