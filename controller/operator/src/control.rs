@@ -125,19 +125,22 @@ async fn once<R: Reconciler>(
         reconciler.seen(context, object);
     }
     let scope = context.stores.scope_of(guard);
-    let Some(_turn) = context.leads.turn(&scope) else {
+    let Some(turn) = context.leads.turn(&scope) else {
         // Whoever begins to lead it looks at it then; a Lease that cannot be renewed may yet be.
         let ours = context.leads.leads(&scope);
         return Ok(if ours { Action::requeue(RENEWAL) } else { Action::await_change() });
     };
     let started = Instant::now();
-    let result = match &guard.0 {
-        Ok(object) => {
-            let work = reconciler.reconcile(context, Arc::new(object.clone()));
-            tokio::time::timeout(LIMIT, work).await.unwrap_or(Err(Error::Timeout(LIMIT.as_secs())))
+    let work = async {
+        match &guard.0 {
+            Ok(object) => {
+                let work = reconciler.reconcile(context, Arc::new(object.clone()));
+                tokio::time::timeout(LIMIT, work).await.unwrap_or(Err(Error::Timeout(LIMIT.as_secs())))
+            }
+            Err(invalid) => report_invalid::<R>(context, guard, &invalid.error).await,
         }
-        Err(invalid) => report_invalid::<R>(context, guard, &invalid.error).await,
     };
+    let Some(result) = turn.while_current(work).await else { return Ok(Action::requeue(RENEWAL)) };
     let outcome = result.as_ref().map_or_else(Error::outcome, |_| "ok");
     context.metrics.observe(R::KIND, outcome, started.elapsed());
     if result.is_ok() {

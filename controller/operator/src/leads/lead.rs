@@ -1,6 +1,9 @@
 //! One lead: whether this replica has it, until when, and who works under it.
 
+use std::future::poll_fn;
+use std::pin::pin;
 use std::sync::{Arc, Mutex};
+use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use soc2_aws::WriteGuard;
@@ -23,7 +26,22 @@ pub enum Phase {
 
 /// Work under a lead. It is not given up before all of these are dropped.
 #[derive(Debug)]
-pub struct Turn(#[expect(dead_code, reason = "held, not read")] OwnedRwLockReadGuard<()>);
+pub struct Turn {
+    lead: Arc<Lead>,
+    _held: OwnedRwLockReadGuard<()>,
+}
+
+impl Turn {
+    /// Works as long as the Lease is ours; `None` when it ran out before the end. Asked before every step, so that a process that was
+    /// frozen says nothing any more of what it found before.
+    pub async fn while_current<T>(&self, work: impl Future<Output = T>) -> Option<T> {
+        let mut work = pin!(work);
+        poll_fn(
+            |context| if self.lead.is_current() { work.as_mut().poll(context).map(Some) } else { Poll::Ready(None) },
+        )
+        .await
+    }
+}
 
 /// The lead of one organization, or of what belongs to none.
 #[derive(Debug)]
@@ -54,10 +72,10 @@ impl Lead {
 
     /// A turn to work; `None` when this replica must not.
     #[must_use]
-    pub fn turn(&self) -> Option<Turn> {
-        let turn = Arc::clone(&self.turns).try_read_owned().ok()?;
+    pub fn turn(self: &Arc<Self>) -> Option<Turn> {
+        let held = Arc::clone(&self.turns).try_read_owned().ok()?;
         // Asked with the turn in hand: whoever ends it waits for the turn from now on.
-        (self.phase() == Phase::Leading && self.is_current()).then_some(Turn(turn))
+        (self.phase() == Phase::Leading && self.is_current()).then(|| Turn { lead: Arc::clone(self), _held: held })
     }
 
     /// The Lease was taken or renewed; `sent` is when that was asked for.
@@ -105,7 +123,7 @@ mod tests {
 
     #[tokio::test]
     async fn nothing_is_written_after_the_deadline_nor_before_or_after_leading() {
-        let (lead, second) = (Lead::new("a".to_owned()), Duration::from_secs(1));
+        let (lead, second) = (Arc::new(Lead::new("a".to_owned())), Duration::from_secs(1));
         assert!(lead.permit(second).is_err() && lead.turn().is_none());
         lead.hold(Instant::now(), Duration::from_secs(15));
         for (phase, may) in
@@ -115,9 +133,12 @@ mod tests {
             assert_eq!((lead.permit(second).is_ok(), lead.turn().is_some()), (may, may), "{phase:?}");
         }
         assert!(lead.permit(Duration::from_secs(15)).unwrap_err().contains("ends before an attempt"));
+        let turn = lead.turn().unwrap();
+        assert_eq!(turn.while_current(async { 1 }).await, Some(1));
         let sent = Instant::now().checked_sub(Duration::from_secs(16)).unwrap();
         lead.hold(sent, Duration::from_secs(15));
         assert!(lead.permit(Duration::ZERO).is_err() && lead.turn().is_none() && !lead.is_current());
+        assert_eq!(turn.while_current(async { 1 }).await, None);
         lead.enter(Phase::Idle);
         assert!(lead.permit(Duration::ZERO).unwrap_err().contains("is not held"));
     }

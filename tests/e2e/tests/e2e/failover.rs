@@ -215,35 +215,42 @@ impl Scene {
         Ok(())
     }
 
-    /// What each posture says, by name, guardrails apart.
-    async fn postures(&self) -> Result<BTreeMap<String, Value>> {
-        let said = |mut posture: Value| {
-            let name = posture["metadata"]["name"].as_str().unwrap_or_default().to_owned();
-            for changing in ["metadata", "guardrails"] {
-                posture.as_object_mut().map(|fields| fields.remove(changing));
-            }
-            (name, posture)
-        };
-        Ok(self.stand.list("apos").await?.into_iter().map(said).collect())
+    /// What the postures say when they do not change any more.
+    async fn settled_postures(&mut self) -> Result<BTreeMap<String, Value>> {
+        self.tending("the postures to settle", async |stand, _| {
+            let first = said_of_accounts(stand).await?;
+            // Longer than an interval of the organization.
+            tokio::time::sleep(Duration::from_secs(6)).await;
+            ensure!(!first.is_empty() && first == said_of_accounts(stand).await?, "still changing");
+            Ok(first)
+        })
+        .await
     }
+}
+
+/// What each posture says failed or is unknown, and since when, by name.
+async fn said_of_accounts(stand: &Stand) -> Result<BTreeMap<String, Value>> {
+    let said = |posture: Value| {
+        let name = posture["metadata"]["name"].as_str().unwrap_or_default().to_owned();
+        (name, json!([posture["failed"], posture["unknown"], posture["summary"]]))
+    };
+    Ok(stand.list("apos").await?.into_iter().map(said).collect())
 }
 
 #[tokio::test]
 async fn nothing_is_written_twice_and_nothing_is_lost() -> Result<()> {
     let times = if std::env::var_os("SOC2_SOAK").is_some() { 10 } else { 1 };
     let mut scene = Scene::start().await?;
-    let postures = eventually("postures", || async {
-        let postures = scene.postures().await?;
-        ensure!(!postures.is_empty(), "none yet");
-        Ok(postures)
-    })
-    .await?;
+    let mut postures = None;
     for series in 0..times {
         let before = Before::of(&scene.stand.sandbox).await?;
         for set in sets(series, REGIONS.len()) {
             scene.stand.plane.apply_yaml(&set).await?;
         }
         scene.settled(REGIONS.len()).await?;
+        if postures.is_none() {
+            postures = Some(scene.settled_postures().await?);
+        }
         for (round, fault) in FAULTS.into_iter().enumerate() {
             let regions = REGIONS.len() - 1 - round;
             let context = || format!("series {series}, round {round}: {fault:?}");
@@ -257,10 +264,14 @@ async fn nothing_is_written_twice_and_nothing_is_lost() -> Result<()> {
     let writers = callers(&scene.stand.sandbox, scene.first, true).await?;
     one_after_the_other(&writers)?;
     ensure!(writers.len() >= times * 7, "{} leaders wrote in {} fail-overs", writers.len(), times * FAULTS.len());
-    let after = scene.postures().await?;
-    for (name, before) in &postures {
-        ensure!(Some(before) == after.get(name), "{name}: {before:#} {:#}", after[name]);
-    }
+    scene
+        .tending("postures that say the same as before, since the same times", async |stand, _| {
+            let (before, after) = (postures.as_ref().context("no postures")?, said_of_accounts(stand).await?);
+            let differs = before.iter().find(|(name, said)| after.get(*name) != Some(*said));
+            ensure!(differs.is_none(), "before {differs:?}, now {:?}", differs.map(|(name, _)| after.get(name)));
+            Ok(())
+        })
+        .await?;
     scene.took.sort_by(f64::total_cmp);
     eprintln!("kill -9 until another replica has assessed everything, with a Lease of 2 s: {:.1?} s", scene.took);
     Ok(())
