@@ -26,8 +26,8 @@ use crate::session::{Holder, Session, own, partition_of};
 use crate::settings::Settings;
 use crate::traits::Role;
 
-/// The name that CloudTrail shows for what we do with a role.
-const SESSION_NAME: &str = "soc2-operator";
+/// Where the SDK's own messages say that credentials come from.
+const PROVIDER: &str = "soc2-operator";
 /// How long not to ask again whose the operator's own credentials are, when there was no answer.
 const LOOK_UP_AGAIN: Duration = Duration::from_mins(1);
 /// The account of the operator's own credentials, in the rate limiter, while it is not known.
@@ -192,7 +192,7 @@ impl Core {
                 client
                     .assume_role()
                     .role_arn(&role.arn)
-                    .role_session_name(SESSION_NAME)
+                    .role_session_name(&self.settings.session_name)
                     .set_external_id(role.external_id.clone())
                     .send()
             })
@@ -235,7 +235,7 @@ fn credentials(output: AssumeRoleOutput) -> Option<Credentials> {
         given.secret_access_key,
         Some(given.session_token),
         Some(expires),
-        SESSION_NAME,
+        PROVIDER,
     ))
 }
 

@@ -35,7 +35,7 @@ pub use error::{AwsError, ErrorClass, NOT_PERMITTED};
 pub use metrics::AwsMetrics;
 pub use objects::{Objects, StoredFile};
 pub use sdk::SdkAws;
-pub use settings::Settings;
+pub use settings::{Settings, session_name};
 pub use state::{Draft, FolderStore, Saved, StateStore};
 pub use traits::*;
 

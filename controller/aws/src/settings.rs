@@ -9,6 +9,8 @@ use std::time::Duration;
 pub struct Settings {
     /// Sent in the `User-Agent` header; letters, digits and ``!#$%&'*+-.^_`|~`` only.
     pub app_name: String,
+    /// Name of the sessions of roles: CloudTrail shows by it which replica called.
+    pub session_name: String,
     /// Region of STS; default: `AWS_REGION` or the profile's, else that of Organizations in the partition of the role.
     pub region: Option<String>,
     /// How long to wait for a connection.
@@ -27,6 +29,7 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             app_name: "soc2-operator".to_owned(),
+            session_name: session_name("soc2-operator"),
             region: None,
             connect_timeout: Duration::from_secs(3),
             attempt_timeout: Duration::from_secs(20),
@@ -34,5 +37,35 @@ impl Default for Settings {
             operation_timeout: Duration::from_secs(90),
             config_file: None,
         }
+    }
+}
+
+/// A name for sessions made of any text: what STS does not take becomes `-`, and what is too long is cut off.
+#[must_use]
+pub fn session_name(text: &str) -> String {
+    const LONGEST: usize = 64;
+    let allowed = |character: char| {
+        if character.is_ascii_alphanumeric() || "_+=,.@-".contains(character) { character } else { '-' }
+    };
+    let name: String = text.chars().map(allowed).take(LONGEST).collect();
+    // The shortest that STS takes has two characters.
+    if name.len() < 2 { format!("soc2-operator-{name}") } else { name }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn any_identity_is_a_name_of_a_session() {
+        for (text, name) in [
+            ("soc2-operator-7d9f8b6c5-abcde", "soc2-operator-7d9f8b6c5-abcde"),
+            ("a pod/1", "a-pod-1"),
+            ("x", "soc2-operator-x"),
+            ("", "soc2-operator-"),
+        ] {
+            assert_eq!(session_name(text), name);
+        }
+        assert_eq!(session_name(&"x".repeat(100)).len(), 64);
     }
 }

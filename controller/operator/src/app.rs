@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use futures::stream;
 use jiff::Timestamp;
-use kube::{Api, Client};
+use kube::Client;
 use prometheus_client::registry::Registry;
 use soc2_aws::{Aws, AwsMetrics, FolderStore, SdkAws, StateStore};
 use soc2_catalog::Catalog;
@@ -19,7 +19,7 @@ use crate::feeds::Feeds;
 use crate::guardrail::{ApprovalReconciler, GuardrailReconciler, ReleaseReconciler};
 use crate::http::{self, Readiness};
 use crate::kubernetes::events::Events;
-use crate::lease::{LeaseConfig, LeaseHolder};
+use crate::leads::{self, Leads, LeadsConfig};
 use crate::metrics::{Budget, ProcessCollector, ReconcileMetrics, StateCollector};
 use crate::organization::OrganizationReconciler;
 use crate::owners::{
@@ -118,41 +118,35 @@ impl Controllers {
 /// When it could not start, or must not go on.
 pub async fn run(settings: Settings, stop: CancellationToken) -> Result<(), RunError> {
     let readiness = Arc::new(Readiness::default());
-    for what in ["crds", "leader", "stores"] {
+    for what in ["crds", "cluster", "leader", "stores"] {
         readiness.missing(what, "starting");
     }
     let cancel = CancellationToken::new();
     // From here on it can be asked what is missing.
-    let pages: Arc<OnceLock<Registry>> = Arc::default();
+    let pages: Arc<OnceLock<http::Pages>> = Arc::default();
     let listener = http::bind(settings.listen).await?;
     let (page, report, end) = (Arc::clone(&pages), Arc::clone(&readiness), cancel.child_token());
     let serving = tokio::spawn(http::serve(listener, page, report, end));
     let Some(client) = stop.run_until_cancelled(startup::client(&readiness)).await else { return Ok(()) };
     let controllers = Controllers::new(&client);
     let mut registry = Registry::default();
-    let context = connect(&settings, client, controllers.stores(), &mut registry, &cancel).await?;
-    let (feeds, lease) = (Arc::clone(&context.feeds), Arc::clone(&context.lease));
+    let context = Arc::new(connect(&settings, client, controllers.stores(), &mut registry, &cancel).await?);
 
-    // There is one, set once.
-    let _ = pages.set(registry);
-    let renewing = {
-        let (cancel, client, readiness) = (cancel.child_token(), context.client.clone(), Arc::clone(&readiness));
-        tokio::spawn(async move {
-            // Who cannot work must not lead.
-            if cancel.run_until_cancelled(startup::wait_for_crds(&client, &readiness)).await.is_some() {
-                lease.run(cancel).await;
-            }
-        })
-    };
+    // There are such pages, set once.
+    let _ = pages.set(http::Pages { registry, leads: Arc::clone(&context.leads) });
+    let keeping = tokio::spawn(leads::keep(Arc::clone(&context), Arc::clone(&readiness), cancel.child_token()));
     let result = tokio::select! {
-        result = work(context, controllers, &readiness, &cancel) => result,
+        result = work(&context, controllers, &readiness, &cancel) => result,
+        other = context.leads.lost() => Err(RunError::LostLeadership(other)),
         () = stop.cancelled() => Ok(()),
     };
     tracing::info!("stopping");
-    feeds.shutdown().await;
+    // The Leases are kept until the last checkpoints are written.
+    context.leads.close();
+    context.feeds.shutdown().await;
     cancel.cancel();
     // The tasks end by the token; a panic in one was printed already.
-    let _ = renewing.await;
+    let _ = keeping.await;
     let _ = tokio::time::timeout(Duration::from_secs(5), serving).await;
     result
 }
@@ -171,14 +165,12 @@ async fn connect(
     let aws_metrics = AwsMetrics::register(registry);
     let connected = SdkAws::connect(aws_settings(settings), &aws_metrics).await;
     let aws = connected.map_err(|error| RunError::Aws(error.to_string()))?;
-    let lease = LeaseHolder::new(
-        Api::namespaced(client.clone(), &settings.namespace),
-        LeaseConfig {
-            name: settings.lease_name.clone(),
-            identity: settings.identity.clone(),
-            duration: settings.lease_duration,
-        },
-    );
+    let leads = Leads::new(LeadsConfig {
+        namespace: settings.namespace.clone(),
+        name: settings.lease_name.clone(),
+        identity: settings.identity.clone(),
+        duration: settings.lease_duration,
+    });
     let state = state_store(&settings.state, &*aws)?;
     let parts = Parts { aws: aws.clone(), state, clock: Arc::new(SystemClock), catalog: Arc::clone(&catalog) };
     let context = Context {
@@ -197,8 +189,8 @@ async fn connect(
         feeds: Feeds::new(parts, cancel.child_token()),
         stores,
         published: Arc::default(),
-        lease,
-        cluster_id: String::new(),
+        leads,
+        cluster_id: OnceLock::new(),
         written: crate::guardrail::Written::default(),
         write_turn: settings.write_turn,
         goods: crate::guardrail::Goods::default(),
@@ -213,7 +205,7 @@ async fn connect(
         stores: context.stores.clone(),
         published: Arc::clone(&context.published),
         feeds: Arc::clone(&context.feeds),
-        lease: Arc::clone(&context.lease),
+        leads: Arc::clone(&context.leads),
         postures: Arc::clone(&context.postures),
         budget: Arc::clone(&context.budget),
         tags: settings.metrics_account_tags.clone(),
@@ -232,36 +224,31 @@ fn state_store(state: &str, aws: &dyn Aws) -> Result<Arc<dyn StateStore>, RunErr
 
 fn aws_settings(settings: &Settings) -> soc2_aws::Settings {
     soc2_aws::Settings {
+        session_name: soc2_aws::session_name(&settings.identity),
         attempt_timeout: settings.aws_attempt_timeout,
         write_attempt_timeout: settings.aws_write_attempt_timeout,
         ..soc2_aws::Settings::default()
     }
 }
 
-/// Waits for the lead, then works until it must not.
+/// Waits for what has to be there, then works until it must not.
 async fn work(
-    mut context: Context,
+    context: &Arc<Context>,
     controllers: Controllers,
     readiness: &Readiness,
     cancel: &CancellationToken,
 ) -> Result<(), RunError> {
-    startup::wait_for_lead(&context.lease, readiness).await;
-    context.cluster_id = startup::cluster_id(&context.client, readiness).await;
-    let (memories, guardrails) = startup::load_postures(&context, readiness).await;
-    context.working = Working::with_memories(memories, guardrails);
-    let context = Arc::new(context);
-
+    startup::wait_for_crds(&context.client, readiness).await;
+    startup::wait_for_cluster(context, readiness).await;
     let writer = tokio::spawn({
         let (postures, cancel) = (Arc::clone(&context.postures), cancel.child_token());
         async move { postures.run(cancel).await }
     });
-    let watching = upkeep::watch_postures(Arc::clone(&context));
-    let result = tokio::select! {
-        () = controllers.run(&context, cancel) => Ok(()),
-        () = upkeep::housekeeping(&context, readiness) => Ok(()),
-        () = watching => Ok(()),
-        other = upkeep::lost(&context.lease) => Err(RunError::LostLeadership(other)),
-    };
+    tokio::select! {
+        () = controllers.run(context, cancel) => {}
+        () = upkeep::housekeeping(context, readiness) => {}
+        () = upkeep::watch_postures(Arc::clone(context)) => {}
+    }
     writer.abort();
-    result
+    Ok(())
 }

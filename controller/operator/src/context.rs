@@ -1,7 +1,7 @@
 //! What every reconcile shares.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use jiff::Timestamp;
 use kube::core::DeserializeGuard;
@@ -17,7 +17,7 @@ use soc2_crds::{
 use crate::baseline::{Baselines, Library};
 use crate::feeds::Feeds;
 use crate::kubernetes::events::Events;
-use crate::lease::LeaseHolder;
+use crate::leads::Leads;
 use crate::metrics::{Budget, ReconcileMetrics};
 use crate::owners::{AttestationStandings, CatalogTrouble, Catalogs, Nudges};
 use crate::postures::PostureWriter;
@@ -49,10 +49,10 @@ pub struct Context {
     pub published: Arc<Published>,
     /// Events.
     pub events: Events,
-    /// Whether and until when this replica may write.
-    pub lease: Arc<LeaseHolder>,
-    /// UID of kube-system: this cluster in the tags of AWS policies.
-    pub cluster_id: String,
+    /// What this replica leads, and until when it may write.
+    pub leads: Arc<Leads>,
+    /// UID of kube-system: this cluster in the tags of AWS policies. Known before anything is reconciled.
+    pub cluster_id: OnceLock<String>,
     /// Assessments of profiles.
     pub working: Working,
     /// Writer of `AccountPosture` objects.
@@ -82,6 +82,32 @@ pub struct Context {
 }
 
 impl Context {
+    /// This cluster in the tags of AWS policies.
+    #[must_use]
+    pub fn cluster_id(&self) -> String {
+        self.cluster_id.get().cloned().unwrap_or_default()
+    }
+
+    /// Name of another object for the same AWS Organization that is older, if there is one: read by this replica, or, as its status
+    /// says, by another.
+    #[must_use]
+    pub fn older_twin(&self, name: &str) -> Option<String> {
+        if let Some(found) = self.feeds.older_twin(name) {
+            return Some(found);
+        }
+        let id =
+            self.feeds.view(name)?.world.read(|world| world.organization.as_ref().map(|found| found.id.clone()))?;
+        let age =
+            |object: &AwsOrganization| (object.metadata.creation_timestamp.as_ref().map(|at| at.0), object.name_any());
+        let own = age(&self.stores.organization(name)?);
+        let reads_it = |object: &AwsOrganization| {
+            object.status.as_ref().is_some_and(|status| status.organization_id.as_ref() == Some(&id))
+        };
+        let mut others = self.stores.all_organizations();
+        others.retain(|other| other.name_any() != name && age(other) < own && reads_it(other));
+        others.first().map(ResourceExt::name_any)
+    }
+
     /// The catalogue of a profile.
     ///
     /// # Errors

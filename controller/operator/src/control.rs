@@ -22,16 +22,20 @@ use crate::context::Context;
 use crate::error::Error;
 use crate::kubernetes::conditions::{Fact, merge};
 use crate::kubernetes::status::objects_of;
+use crate::leads::Belongs;
+use crate::triggers;
 
 /// How long a reconcile waits for what comes with its cause.
 pub const DEBOUNCE: Duration = Duration::from_millis(200);
+/// When a Lease that has run out is ours again, if it is.
+const RENEWAL: Duration = Duration::from_secs(2);
 /// A reconcile may wait for the API server, but not for ever.
 const LIMIT: Duration = Duration::from_mins(2);
 
 /// How one kind is reconciled.
 pub trait Reconciler: Send + Sync + 'static {
     /// The kind.
-    type Kind: Resource<DynamicType = ()> + Clone + std::fmt::Debug + DeserializeOwned + Send + Sync + 'static;
+    type Kind: Resource<DynamicType = ()> + Belongs + Clone + std::fmt::Debug + DeserializeOwned + Send + Sync + 'static;
     /// Its name in logs and metrics.
     const KIND: &'static str;
     /// Field manager that says so when an object cannot be understood.
@@ -39,7 +43,10 @@ pub trait Reconciler: Send + Sync + 'static {
     /// Longer than this it does not take, or it is cut off.
     const LIMIT: Duration = LIMIT;
 
-    /// Brings one object forward.
+    /// Notices an object, on every replica: what others have to know of it whoever leads.
+    fn seen(&self, _context: &Context, _object: &Self::Kind) {}
+
+    /// Brings one object forward; only where this replica leads what it belongs to.
     fn reconcile(
         &self,
         context: &Context,
@@ -81,14 +88,20 @@ impl<R: Reconciler> Prepared<R> {
         let failures: Arc<Failures> = Arc::default();
         let on_error = Arc::clone(&failures);
         let shared = Arc::clone(&context);
-        let stream = self.controller.reconcile_on(triggers).graceful_shutdown_on(cancel.cancelled_owned()).run(
-            move |guard, context| {
-                let (reconciler, failures) = (Arc::clone(&reconciler), Arc::clone(&failures));
-                async move { once(&*reconciler, &guard, &context, &failures).await }
-            },
-            move |guard, _error, _context| Action::requeue(on_error.backoff(&key(&*guard))),
-            context,
-        );
+        let led = triggers::led(self.controller.store(), &context);
+        let stream = self
+            .controller
+            .reconcile_on(triggers)
+            .reconcile_on(led)
+            .graceful_shutdown_on(cancel.cancelled_owned())
+            .run(
+                move |guard, context| {
+                    let (reconciler, failures) = (Arc::clone(&reconciler), Arc::clone(&failures));
+                    async move { once(&*reconciler, &guard, &context, &failures).await }
+                },
+                move |guard, _error, _context| Action::requeue(on_error.backoff(&key(&*guard))),
+                context,
+            );
         stream
             .for_each(|result| {
                 match result {
@@ -113,14 +126,26 @@ async fn once<R: Reconciler>(
 ) -> Result<Action, Error> {
     // What is not there yet must not look as if it were not there: an exception that is not read yet would not waive.
     context.stores.ready().await;
-    let started = Instant::now();
-    let result = match &guard.0 {
-        Ok(object) => {
-            let work = reconciler.reconcile(context, Arc::new(object.clone()));
-            tokio::time::timeout(R::LIMIT, work).await.unwrap_or(Err(Error::Timeout(R::LIMIT.as_secs())))
-        }
-        Err(invalid) => report_invalid::<R>(context, guard, &invalid.error).await,
+    if let Ok(object) = &guard.0 {
+        reconciler.seen(context, object);
+    }
+    let scope = context.stores.scope_of(guard);
+    let Some(turn) = context.leads.turn(&scope) else {
+        // Whoever begins to lead it looks at it then; a Lease that cannot be renewed may yet be.
+        let ours = context.leads.leads(&scope);
+        return Ok(if ours { Action::requeue(RENEWAL) } else { Action::await_change() });
     };
+    let started = Instant::now();
+    let work = async {
+        match &guard.0 {
+            Ok(object) => {
+                let work = reconciler.reconcile(context, Arc::new(object.clone()));
+                tokio::time::timeout(R::LIMIT, work).await.unwrap_or(Err(Error::Timeout(R::LIMIT.as_secs())))
+            }
+            Err(invalid) => report_invalid::<R>(context, guard, &invalid.error).await,
+        }
+    };
+    let Some(result) = turn.while_current(work).await else { return Ok(Action::requeue(RENEWAL)) };
     let outcome = result.as_ref().map_or_else(Error::outcome, |_| "ok");
     context.metrics.observe(R::KIND, outcome, started.elapsed());
     if result.is_ok() {

@@ -146,6 +146,14 @@ impl Feeds {
         running.len() != before
     }
 
+    /// Ends the feed of an organization, with a last checkpoint.
+    pub async fn end(&self, name: &str) {
+        let found = self.lock().remove(name);
+        if let Some(found) = found {
+            found.feed.shutdown().await;
+        }
+    }
+
     /// What is known of an organization; `None` when it is not read.
     #[must_use]
     pub fn view(&self, name: &str) -> Option<View> {

@@ -12,6 +12,8 @@ use prometheus_client::registry::Registry;
 use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 
+use crate::leads::{Leader, Leads};
+
 /// What has to be there before the operator is ready, and what of it is missing.
 #[derive(Debug, Default)]
 pub struct Readiness {
@@ -28,6 +30,8 @@ pub struct ReadinessReport {
     pub missing: Vec<Missing>,
     /// What cannot be had just now, though the operator does its work without it: it reports what is unknown, and tries again.
     pub degraded: Vec<Missing>,
+    /// Which replica leads what.
+    pub leaders: Vec<Leader>,
 }
 
 /// One thing that is missing.
@@ -70,13 +74,22 @@ impl Readiness {
             .map(|missing| missing.iter().map(|(what, message)| Missing { what, message: message.clone() }).collect())
             .unwrap_or_default();
         let degraded = self.degraded.lock().map(|degraded| degraded.clone()).unwrap_or_default();
-        ReadinessReport { ready: missing.is_empty(), missing, degraded }
+        ReadinessReport { ready: missing.is_empty(), missing, degraded, leaders: Vec::new() }
     }
+}
+
+/// What there is to show once the operator is put together.
+#[derive(Debug)]
+pub struct Pages {
+    /// The metrics.
+    pub registry: Registry,
+    /// Who leads what.
+    pub leads: Arc<Leads>,
 }
 
 #[derive(Clone)]
 struct Served {
-    registry: Arc<OnceLock<Registry>>,
+    pages: Arc<OnceLock<Pages>>,
     readiness: Arc<Readiness>,
 }
 
@@ -96,7 +109,7 @@ pub async fn bind(address: SocketAddr) -> std::io::Result<tokio::net::TcpListene
 /// When the socket fails.
 pub async fn serve(
     listener: tokio::net::TcpListener,
-    registry: Arc<OnceLock<Registry>>,
+    pages: Arc<OnceLock<Pages>>,
     readiness: Arc<Readiness>,
     cancel: CancellationToken,
 ) -> std::io::Result<()> {
@@ -105,16 +118,16 @@ pub async fn serve(
         // Liveness says that the process is alive, nothing else: a broken AWS must not restart us.
         .route("/healthz", get(async || "ok\n"))
         .route("/readyz", get(ready))
-        .with_state(Served { registry, readiness });
+        .with_state(Served { pages, readiness });
     axum::serve(listener, app).with_graceful_shutdown(async move { cancel.cancelled().await }).await
 }
 
 async fn metrics(State(served): State<Served>) -> Response {
     // A page of many series takes its time, and waits while a profile is assessed: not on a thread that others need.
     let page = tokio::task::spawn_blocking(move || {
-        let Some(registry) = served.registry.get() else { return Ok("# EOF\n".to_owned()) };
+        let Some(pages) = served.pages.get() else { return Ok("# EOF\n".to_owned()) };
         let mut body = String::new();
-        prometheus_client::encoding::text::encode(&mut body, registry).map(|()| body)
+        prometheus_client::encoding::text::encode(&mut body, &pages.registry).map(|()| body)
     });
     match page.await {
         Ok(Ok(body)) => {
@@ -127,7 +140,8 @@ async fn metrics(State(served): State<Served>) -> Response {
 }
 
 async fn ready(State(served): State<Served>) -> Response {
-    let report = served.readiness.report();
+    let leaders = served.pages.get().map(|pages| pages.leads.leaders()).unwrap_or_default();
+    let report = ReadinessReport { leaders, ..served.readiness.report() };
     let status = if report.ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     (status, Json(report)).into_response()
 }

@@ -13,7 +13,7 @@ pub mod feeds;
 pub mod guardrail;
 pub mod http;
 pub mod kubernetes;
-pub mod lease;
+pub mod leads;
 pub mod logging;
 pub mod metrics;
 pub mod organization;

@@ -135,6 +135,15 @@ impl Published {
         self.lock().organizations.get(name).cloned().unwrap_or_default()
     }
 
+    /// Forgets an organization with its profiles and sets: another replica leads it from now on.
+    pub fn forget(&self, organization: &str, profiles: &[String], sets: &[String]) {
+        let mut inner = self.lock();
+        inner.organizations.remove(organization);
+        inner.profiles.retain(|name, _| !profiles.contains(name));
+        inner.levels.retain(|name, _| !profiles.contains(name));
+        inner.sets.retain(|name, _| !sets.contains(name));
+    }
+
     /// Forgets objects that are gone. Gives the organizations of profiles that are.
     pub fn retain(
         &self,

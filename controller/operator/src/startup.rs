@@ -1,4 +1,4 @@
-//! What has to be there before work begins: the CRDs, the lead, the memory of what was published.
+//! What has to be there before work begins: the CRDs, the cluster's id, the memory of what was published.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -16,14 +16,10 @@ use soc2_posture::ids::AccountId;
 
 use crate::context::{Context, Stores};
 use crate::http::Readiness;
-use crate::lease::{Leadership, LeaseHolder};
-use crate::profile::PublishedGuardrails;
 use crate::waiting::{chain, until_there};
 
 /// An answer of the API server takes at most this long.
 const ANSWER: Duration = Duration::from_secs(10);
-/// All published postures are read within this.
-const ALL_POSTURES: Duration = Duration::from_mins(5);
 
 /// A client, as soon as there is a configuration for one. It calls nothing yet.
 pub async fn client(readiness: &Readiness) -> Client {
@@ -32,17 +28,6 @@ pub async fn client(readiness: &Readiness) -> Client {
         client.map_err(|error| {
             format!("no access to Kubernetes: {}; check KUBECONFIG, or the ServiceAccount", chain(&error))
         })
-    })
-    .await
-}
-
-/// The UID of kube-system: this cluster in the tags of AWS policies.
-pub async fn cluster_id(client: &Client, readiness: &Readiness) -> String {
-    let namespaces: Api<Namespace> = Api::all(client.clone());
-    until_there(readiness, "cluster", ANSWER, || async {
-        let namespace = namespaces.get("kube-system").await;
-        let why = |error| format!("the namespace kube-system cannot be read: {}", chain(&error));
-        Ok(namespace.map_err(why)?.uid().unwrap_or_default())
     })
     .await
 }
@@ -110,71 +95,61 @@ pub async fn wait_for_crds(client: &Client, readiness: &Readiness) {
     .await;
 }
 
-/// Waits until this replica leads.
-pub async fn wait_for_lead(lease: &LeaseHolder, readiness: &Readiness) {
-    let mut state = lease.subscribe();
-    loop {
-        let current = state.borrow_and_update().clone();
-        match current {
-            Leadership::Ours => return readiness.there("leader"),
-            // A follower is ready: it serves metrics and waits.
-            Leadership::Theirs(_) => readiness.there("leader"),
-            Leadership::Unknown => readiness.missing("leader", "the Lease was not read yet; see the log"),
-        }
-        if matches!(current, Leadership::Theirs(_)) {
-            readiness.there("stores");
-        }
-        if state.changed().await.is_err() {
-            return;
-        }
-    }
+/// Waits for the UID of kube-system: this cluster in the tags of AWS policies.
+pub async fn wait_for_cluster(context: &Context, readiness: &Readiness) {
+    let namespaces: Api<Namespace> = Api::all(context.client.clone());
+    let uid = until_there(readiness, "cluster", ANSWER, || async {
+        let namespace = namespaces.get("kube-system").await;
+        let why = |error| format!("the namespace kube-system cannot be read: {}", chain(&error));
+        Ok(namespace.map_err(why)?.uid().unwrap_or_default())
+    });
+    // Nobody else sets it.
+    let _ = context.cluster_id.set(uid.await);
 }
 
-/// What the published postures say of the past, by profile.
-pub async fn load_postures(
-    context: &Context,
-    readiness: &Readiness,
-) -> (BTreeMap<String, Memory>, PublishedGuardrails) {
-    until_there(readiness, "postures", ALL_POSTURES, || async {
-        let read = read_postures(context).await;
-        read.map_err(|error| format!("what was published before cannot be read: {}", chain(&error)))
-    })
-    .await
-}
-
-async fn read_postures(context: &Context) -> kube::Result<(BTreeMap<String, Memory>, PublishedGuardrails)> {
+/// Remembers what the published postures of an organization's profiles say of the past.
+///
+/// # Errors
+/// Of the API server.
+pub async fn load_postures(context: &Context, organization: &str) -> kube::Result<()> {
+    // Not from the store: what the leader before wrote a moment ago may be on its way.
     let profiles: Api<DeserializeGuard<ComplianceProfile>> = Api::all(context.client.clone());
     let profiles = profiles.list(&ListParams::default()).await?.items.into_iter().filter_map(|guard| guard.0.ok());
-    let profiles: Vec<ComplianceProfile> = profiles.collect();
-    let mut guardrails = PublishedGuardrails::default();
-    for profile in &profiles {
-        guardrails.stands(profile);
+    let profiles: Vec<ComplianceProfile> =
+        profiles.filter(|profile| profile.spec.organization_ref.name == organization).collect();
+    if profiles.is_empty() {
+        return Ok(());
     }
-    let catalogs = catalogs_of(context, profiles).await?;
+    let catalogs = catalogs_of(context, &profiles).await?;
     let builtin = context.catalogs.builtin();
-    let mut found: BTreeMap<String, Memory> = BTreeMap::new();
-    let visit = |profile: &str, account: AccountId, content: &AccountPostureSpec| {
-        let catalog = catalogs.get(profile).unwrap_or(builtin);
-        // Page by page: all of them at once would take more memory than everything else.
-        found.entry(profile.to_owned()).or_default().remember(catalog, account, content);
-        guardrails.remember(profile, account, content);
-    };
-    context.postures.load(visit).await?;
-    Ok((found, guardrails))
+    for profile in &profiles {
+        let name = profile.name_any();
+        let catalog = catalogs.get(&name).unwrap_or(builtin);
+        let mut memory = Memory::default();
+        let visit = |account: AccountId, content: &AccountPostureSpec| {
+            // Page by page: all of them at once would take more memory than everything else.
+            memory.remember(catalog, account, content);
+            context.working.guardrails().remember(&name, account, content);
+        };
+        context.postures.load(&name, visit).await?;
+        context.working.guardrails().stands(profile);
+        context.working.begin(&name, memory);
+    }
+    Ok(())
 }
 
 /// The catalogue with which each profile was assessed: numbers of controls are a catalogue's own.
 async fn catalogs_of(
     context: &Context,
-    profiles: Vec<ComplianceProfile>,
+    profiles: &[ComplianceProfile],
 ) -> kube::Result<BTreeMap<String, Arc<Catalog>>> {
     let all = ListParams::default();
     let objects: Api<DeserializeGuard<ControlCatalog>> = Api::all(context.client.clone());
     let objects: BTreeMap<String, Arc<DeserializeGuard<ControlCatalog>>> =
         objects.list(&all).await?.items.into_iter().map(|guard| (guard.name_any(), Arc::new(guard))).collect();
-    let catalog = |profile: ComplianceProfile| {
-        let found = context.catalogs.of_profile(&profile, |name| objects.get(name).map(Arc::clone));
+    let catalog = |profile: &ComplianceProfile| {
+        let found = context.catalogs.of_profile(profile, |name| objects.get(name).map(Arc::clone));
         Some((profile.name_any(), found.ok()?))
     };
-    Ok(profiles.into_iter().filter_map(catalog).collect())
+    Ok(profiles.iter().filter_map(catalog).collect())
 }

@@ -1,5 +1,7 @@
 //! What makes a controller look at an object, beside a change of the object itself.
 
+use std::sync::Arc;
+
 use futures::{Stream, StreamExt, stream};
 use kube::core::DeserializeGuard;
 use kube::runtime::reflector::{Lookup, ObjectRef, Store};
@@ -11,6 +13,7 @@ use soc2_crds::{
 use tokio_stream::wrappers::BroadcastStream;
 
 use crate::context::{Context, Stores};
+use crate::leads::{Belongs, Scope};
 use crate::owners::Nudge;
 
 type Ref<K> = ObjectRef<DeserializeGuard<K>>;
@@ -85,6 +88,26 @@ pub fn attestations(context: &Context) -> impl Stream<Item = Ref<ControlAttestat
         }
         Nudge::Everything => matching(&stores.attestations, |_| true),
         _ => Vec::new(),
+    })
+}
+
+/// Objects of what is led by another replica than before.
+pub fn led<K>(
+    store: Store<DeserializeGuard<K>>,
+    context: &Context,
+) -> impl Stream<Item = ObjectRef<DeserializeGuard<K>>> + Send + use<K>
+where
+    K: Resource<DynamicType = ()> + Belongs + Clone + Send + Sync + 'static,
+{
+    let stores = context.stores.clone();
+    BroadcastStream::new(context.leads.subscribe()).flat_map(move |changed: Result<Scope, _>| {
+        let concerned = |guard: &Arc<DeserializeGuard<K>>| match &changed {
+            Ok(changed) => stores.concerns(changed, guard),
+            // Too many at once to keep apart: look at everything.
+            Err(_) => true,
+        };
+        let objects = store.state().into_iter().filter(concerned).map(|guard| guard.to_object_ref(()));
+        stream::iter(objects.collect::<Vec<_>>())
     })
 }
 

@@ -15,25 +15,12 @@ use soc2_crds::{AccountPosture, ComplianceException, ControlAttestation, Guardra
 use crate::baseline;
 use crate::context::{Context, Stores};
 use crate::http::Readiness;
-use crate::lease::{Leadership, LeaseHolder};
+use crate::leads::Belongs;
 use crate::owners::{Gone, Nudge, tell};
 use crate::startup;
 
 /// How often objects that are gone are forgotten.
 const HOUSEKEEPING: Duration = Duration::from_secs(2);
-
-/// Waits until another replica leads; gives its identity.
-pub async fn lost(lease: &LeaseHolder) -> String {
-    let mut state = lease.subscribe();
-    loop {
-        if let Leadership::Theirs(other) = state.borrow_and_update().clone() {
-            return other;
-        }
-        if state.changed().await.is_err() {
-            std::future::pending::<()>().await;
-        }
-    }
-}
 
 /// A posture that somebody deleted is written again.
 pub async fn watch_postures(context: Arc<Context>) {
@@ -54,16 +41,19 @@ pub async fn watch_postures(context: Arc<Context>) {
     }
 }
 
-/// Forgets what is gone, and says when the stores are filled.
+/// Forgets what is gone or led by another replica, and says when the stores are filled.
 pub async fn housekeeping(context: &Context, readiness: &Readiness) {
     let stores = &context.stores;
     startup::fill_stores(context, readiness).await;
+    context.leads.open();
     let mut ticks = tokio::time::interval(HOUSEKEEPING);
     loop {
         ticks.tick().await;
         readiness.without(context.feeds.unreachable());
-        let organizations = names(&stores.organizations);
-        let (profiles, sets) = (names(&stores.profiles), names(&stores.sets));
+        // One that is gone has to be given up.
+        context.leads.wake();
+        let organizations = ours(context, &stores.organizations);
+        let (profiles, sets) = (ours(context, &stores.profiles), ours(context, &stores.sets));
         if context.feeds.retain(&organizations) {
             // Profiles and sets of a deleted organization have to say so.
             for name in stores.referenced_organizations() {
@@ -105,6 +95,15 @@ fn tell_of_the_gone(context: &Context) {
         context.forget::<ScpBaseline>(None, &name);
         baseline::tell(context, &name);
     }
+}
+
+/// Names of the objects that this replica looks after.
+fn ours<K>(context: &Context, store: &Store<DeserializeGuard<K>>) -> BTreeSet<String>
+where
+    K: Resource<DynamicType = ()> + Belongs + Clone + 'static,
+{
+    let is_ours = |guard: &Arc<DeserializeGuard<K>>| context.leads.has(&context.stores.scope_of(guard));
+    store.state().into_iter().filter(is_ours).map(|found| found.name_any()).collect()
 }
 
 fn names<K>(store: &Store<DeserializeGuard<K>>) -> BTreeSet<String>

@@ -4,6 +4,7 @@ pub mod asff;
 pub mod assess;
 pub mod decide;
 pub mod events;
+pub mod failover;
 pub mod impact;
 pub mod plan;
 pub mod quiet;

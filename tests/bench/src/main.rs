@@ -19,6 +19,7 @@ const SECTIONS: [Section; 12] = [
     ("reads", bench::reads::run),
     ("start", bench::start::run),
     ("quiet", bench::quiet::run),
+    ("failover", bench::failover::run),
     ("sweep", bench::sweep::run),
     ("scrape", bench::scrape::run),
     ("scale", bench::scale::run),

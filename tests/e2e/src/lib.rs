@@ -14,6 +14,7 @@ pub mod operator;
 pub mod pool;
 pub mod prometheus;
 pub mod promise;
+pub mod replicas;
 pub mod router;
 pub mod sandbox;
 pub mod stand;

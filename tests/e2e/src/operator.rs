@@ -95,6 +95,30 @@ impl Operator {
         self.server.kill()
     }
 
+    /// Stops it with SIGSTOP, as a node does that is starved or suspended.
+    ///
+    /// # Errors
+    /// When it has ended.
+    pub fn freeze(&mut self) -> Result<()> {
+        self.server.signal(Signal::SIGSTOP)
+    }
+
+    /// Lets it go on.
+    ///
+    /// # Errors
+    /// When it has ended.
+    pub fn thaw(&mut self) -> Result<()> {
+        self.server.signal(Signal::SIGCONT)
+    }
+
+    /// What `/readyz` says.
+    ///
+    /// # Errors
+    /// When it does not answer.
+    pub async fn readiness(&self) -> Result<Value> {
+        Ok(self.http.get(format!("{}/readyz", self.url)).send().await?.json().await?)
+    }
+
     /// Sends SIGTERM and waits for the end.
     ///
     /// # Errors
@@ -187,18 +211,13 @@ fn command(options: &OperatorOptions) -> Result<Command> {
     let mut command = Command::new(binaries::find("soc2-operator", "SOC2_OPERATOR")?);
     command
         .args(["run", "--listen", "127.0.0.1:0"])
-        .env("SOC2_LOG_FORMAT", "text")
-        .args([
-            "--lease-duration",
-            "6s",
-            "--aws-write-attempt-timeout",
-            "3s",
-            "--identity",
-            &options.identity,
-            "--state",
-        ])
+        .args(["--identity", &options.identity, "--state"])
         .arg(&options.state)
         .args(&options.flags)
+        // What flags may say otherwise.
+        .env("SOC2_LOG_FORMAT", "text")
+        .env("SOC2_LEASE_DURATION", "6s")
+        .env("SOC2_AWS_WRITE_ATTEMPT_TIMEOUT", "3s")
         .env("KUBECONFIG", &options.kubeconfig)
         .env("AWS_ENDPOINT_URL", &options.aws)
         .env("AWS_ACCESS_KEY_ID", &options.access_key)

@@ -1,7 +1,7 @@
-//! One AWS endpoint for two organizations. AWS finds an organization by whose credentials sign a call; here the calls of the second
+//! One AWS endpoint for several organizations. AWS finds an organization by whose credentials sign a call; here the calls of each further
 //! one's credentials go to a sandbox of its own.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::{Context, Result};
@@ -13,36 +13,38 @@ use axum::response::{IntoResponse, Response};
 
 /// The endpoint; it ends with this value.
 #[derive(Debug)]
-pub struct TwoOrganizations {
+pub struct Organizations {
     /// For AWS clients.
     pub url: String,
     task: tokio::task::JoinHandle<()>,
 }
 
+/// An organization beside the first.
+#[derive(Debug)]
+pub struct Further {
+    /// Endpoint of its sandbox.
+    pub aws: String,
+    /// Part of the ARNs of its roles: the number of an account, each.
+    pub accounts: BTreeSet<String>,
+}
+
 #[derive(Debug)]
 struct Routes {
     first: String,
-    second: String,
-    /// Part of the ARNs of the second organization's roles: the number of an account, each.
-    accounts: BTreeSet<String>,
-    /// Access keys that the second one gave out.
-    keys: Mutex<BTreeSet<String>>,
+    further: Vec<Further>,
+    /// Access keys that the further ones gave out, and where each belongs.
+    keys: Mutex<BTreeMap<String, usize>>,
     http: reqwest::Client,
 }
 
-impl TwoOrganizations {
-    /// Starts it. `accounts` are those of the second organization.
+impl Organizations {
+    /// Starts it.
     ///
     /// # Errors
     /// When there is no free port.
-    pub async fn start(first: &str, second: &str, accounts: BTreeSet<String>) -> Result<Self> {
-        let routes = Arc::new(Routes {
-            first: first.to_owned(),
-            second: second.to_owned(),
-            accounts,
-            keys: Mutex::default(),
-            http: reqwest::Client::new(),
-        });
+    pub async fn start(first: &str, further: Vec<Further>) -> Result<Self> {
+        let routes =
+            Arc::new(Routes { first: first.to_owned(), further, keys: Mutex::default(), http: reqwest::Client::new() });
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.context("listen")?;
         let url = format!("http://{}", listener.local_addr()?);
         let app = Router::new().fallback(forward).with_state(routes);
@@ -54,7 +56,7 @@ impl TwoOrganizations {
     }
 }
 
-impl Drop for TwoOrganizations {
+impl Drop for Organizations {
     fn drop(&mut self) {
         self.task.abort();
     }
@@ -75,8 +77,8 @@ async fn forward(
 
 impl Routes {
     async fn forward(&self, method: Method, uri: &Uri, mut headers: HeaderMap, body: Bytes) -> Result<Response> {
-        let second = self.is_second(&headers, &body);
-        let base = if second { &self.second } else { &self.first };
+        let further = self.further(&headers, &body);
+        let base = further.and_then(|at| self.further.get(at)).map_or(&self.first, |found| &found.aws);
         headers.remove(header::HOST);
         headers.remove(header::CONTENT_LENGTH);
         let url = format!("{base}{uri}");
@@ -85,25 +87,50 @@ impl Routes {
         headers.remove(header::TRANSFER_ENCODING);
         headers.remove(header::CONTENT_LENGTH);
         let body = answer.bytes().await?;
-        if second {
-            self.learn(&String::from_utf8_lossy(&body));
+        if let Some(at) = further {
+            self.learn(at, &String::from_utf8_lossy(&body));
         }
         Ok((status, headers, body).into_response())
     }
 
-    fn is_second(&self, headers: &HeaderMap, body: &[u8]) -> bool {
+    fn further(&self, headers: &HeaderMap, body: &[u8]) -> Option<usize> {
         let signature = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()).unwrap_or_default();
-        let known = self.keys.lock().unwrap_or_else(PoisonError::into_inner).iter().any(|key| signature.contains(key));
+        let keys = self.keys.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, at)) = keys.iter().find(|(key, _)| signature.contains(*key)) {
+            return Some(*at);
+        }
         let body = String::from_utf8_lossy(body);
-        known || (body.contains("Action=AssumeRole") && self.accounts.iter().any(|account| body.contains(account)))
+        let is_of = |found: &Further| found.accounts.iter().any(|account| body.contains(account));
+        if body.contains("Action=AssumeRole") { self.further.iter().position(is_of) } else { None }
     }
 
     /// Keeps the access keys in an answer of STS.
-    fn learn(&self, answer: &str) {
+    fn learn(&self, at: usize, answer: &str) {
         for part in answer.split("<AccessKeyId>").skip(1) {
             if let Some((key, _)) = part.split_once('<') {
-                self.keys.lock().unwrap_or_else(PoisonError::into_inner).insert(key.to_owned());
+                self.keys.lock().unwrap_or_else(PoisonError::into_inner).insert(key.to_owned(), at);
             }
         }
     }
+}
+
+/// The same text with every account's number beginning with other digits, and the numbers that are in it then: the world of another
+/// organization.
+#[must_use]
+pub fn renumbered(text: &str, first: &str) -> (String, BTreeSet<String>) {
+    let (mut out, mut numbers, mut digits) = (String::new(), BTreeSet::new(), String::new());
+    for character in text.chars().chain(['\n']) {
+        if character.is_ascii_digit() {
+            digits.push(character);
+            continue;
+        }
+        if digits.len() == 12 {
+            digits.replace_range(0..first.len(), first);
+            numbers.insert(digits.clone());
+        }
+        out.push_str(&digits);
+        digits.clear();
+        out.push(character);
+    }
+    (out, numbers)
 }

@@ -106,10 +106,13 @@ impl Reconciler for BaselineReconciler {
     const KIND: &'static str = "ScpBaseline";
     const MANAGER: &'static str = MANAGER;
 
-    async fn reconcile(&self, context: &Context, object: Arc<ScpBaseline>) -> Result<Action, Error> {
-        if object.metadata.deletion_timestamp.is_some() || context.is_new_generation(&*object) {
+    fn seen(&self, context: &Context, object: &ScpBaseline) {
+        if object.metadata.deletion_timestamp.is_some() || context.is_new_generation(object) {
             tell(context, &object.name_any());
         }
+    }
+
+    async fn reconcile(&self, context: &Context, object: Arc<ScpBaseline>) -> Result<Action, Error> {
         let read = context.baselines.read(&object, context.catalogs.builtin());
         report::report(context, &object, &read).await?;
         Ok(Action::await_change())

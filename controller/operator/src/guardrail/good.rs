@@ -41,6 +41,11 @@ impl Goods {
         known.get(&set.name_any()).filter(|(found, _)| found == name).map(|(_, good)| good.clone())
     }
 
+    /// Nothing is kept about a set any more; what is on record is read again.
+    pub fn forget(&self, set: &str) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(set);
+    }
+
     fn remember(&self, set: &str, name: &str, good: Good) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(set.to_owned(), (name.to_owned(), good));
     }

@@ -1,5 +1,6 @@
 //! Whether a write may still be made. Asked before every attempt of it: between two of them, minutes may pass in which a person stops it.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -14,6 +15,7 @@ use soc2_guardrails::{Because, Clearance, Step, Window};
 use super::clearance::window;
 use super::tags::Tags;
 use crate::context::Context;
+use crate::leads::{Lead, Scope};
 
 /// What lets writes through: `Err` with the reason once it does not any more.
 pub type Stands<'a> = dyn Fn() -> Result<(), String> + Send + Sync + 'a;
@@ -41,6 +43,12 @@ pub struct Guard<'a> {
     pub stands: &'a Stands<'a>,
 }
 
+impl Guard<'_> {
+    fn lead(&self) -> Arc<Lead> {
+        self.context.leads.lead(&Scope::Organization(self.organization.to_owned()))
+    }
+}
+
 #[async_trait]
 impl WriteGuard for Guard<'_> {
     async fn recheck(&self) -> Result<(), String> {
@@ -60,7 +68,7 @@ impl WriteGuard for Guard<'_> {
         match self.context.stores.organization(self.organization) {
             Some(object) if object.spec.guardrails.hold_writes => Err("spec.guardrails.holdWrites was set".to_owned()),
             Some(object) if object.spec.suspend => Err("spec.suspend was set".to_owned()),
-            Some(_) => (self.stands)().and_then(|()| self.context.lease.permit(attempt)),
+            Some(_) => (self.stands)().and_then(|()| self.lead().permit(attempt)),
             None => Err("the AwsOrganization was deleted".to_owned()),
         }
     }

@@ -87,7 +87,7 @@ pub fn observe(context: &Context, name: &str) -> Result<Observed, Blocked> {
             format!("AwsOrganization {name} has spec.suspend: true"),
         ));
     }
-    if let Some(other) = context.feeds.older_twin(name) {
+    if let Some(other) = context.older_twin(name) {
         let message = format!("AwsOrganization {other} is for the same organization and older; delete one of the two");
         return Err(Blocked::stalled("DuplicateOrganization", message));
     }
@@ -102,7 +102,7 @@ pub fn observe(context: &Context, name: &str) -> Result<Observed, Blocked> {
     let inventory = view.facts.inventory.ok_or_else(|| reading("policies"))?;
     let owner = Owner {
         owner_id: object.spec.owner_id.clone().unwrap_or_else(|| object.name_any()),
-        cluster_id: context.cluster_id.clone(),
+        cluster_id: context.cluster_id(),
         // What was taken care of until now; the plan refuses another one.
         organization_id: object
             .status

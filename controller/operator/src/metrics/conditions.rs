@@ -6,14 +6,16 @@ use kube::runtime::reflector::Store;
 use kube::{Resource, ResourceExt};
 use prometheus_client::registry::Unit;
 
+use super::state::Ours;
 use super::{Family, Labels, with};
-use crate::context::Stores;
+use crate::leads::Belongs;
 
 type Series = Vec<(Labels, f64)>;
 
 /// `resource_condition`, and since when each has its status.
-pub(super) fn families(stores: &Stores) -> [Family; 2] {
-    let mut found = Found::default();
+pub(super) fn families(ours: &Ours<'_>) -> [Family; 2] {
+    let stores = ours.stores;
+    let mut found = Found { ours: *ours, current: Series::new(), since: Series::new() };
     found.push(&stores.organizations, |object| object.status.as_ref().map(|status| &*status.conditions));
     found.push(&stores.profiles, |object| object.status.as_ref().map(|status| &*status.conditions));
     found.push(&stores.sets, |object| object.status.as_ref().map(|status| &*status.conditions));
@@ -30,18 +32,19 @@ pub(super) fn families(stores: &Stores) -> [Family; 2] {
     ]
 }
 
-#[derive(Default)]
-struct Found {
+struct Found<'a> {
+    ours: Ours<'a>,
     current: Series,
     since: Series,
 }
 
-impl Found {
+impl Found<'_> {
     fn push<K>(&mut self, store: &Store<DeserializeGuard<K>>, of: impl Fn(&K) -> Option<&[Condition]>)
     where
-        K: Resource<DynamicType = ()> + Clone + 'static,
+        K: Resource<DynamicType = ()> + Belongs + Clone + 'static,
     {
         let mut objects = store.state();
+        objects.retain(|guard| self.ours.has(guard));
         objects.sort_by_cached_key(|guard| (guard.namespace(), guard.name_any()));
         for guard in objects {
             let Ok(object) = &guard.0 else { continue };

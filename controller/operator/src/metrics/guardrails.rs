@@ -5,8 +5,8 @@ use kube::ResourceExt;
 use prometheus_client::registry::Unit;
 use soc2_crds::ReleaseState;
 
+use super::state::Ours;
 use super::{Family, with};
-use crate::context::Stores;
 use crate::guardrail::SetSnapshot;
 
 /// The metrics of guardrail sets, by name.
@@ -35,8 +35,10 @@ pub(super) fn families(sets: &[(String, SetSnapshot)]) -> Vec<Family> {
 }
 
 /// Releases that hold now, or are about to.
-pub(super) fn releases(stores: &Stores, now: Timestamp) -> Family {
-    let mut found: Vec<_> = stores.releases.state().iter().filter_map(|guard| guard.0.clone().ok()).collect();
+pub(super) fn releases(ours: &Ours<'_>, now: Timestamp) -> Family {
+    let releases = ours.stores.releases.state();
+    let releases = releases.iter().filter(|guard| ours.has(guard));
+    let mut found: Vec<_> = releases.filter_map(|guard| guard.0.clone().ok()).collect();
     found.sort_by_key(ResourceExt::name_any);
     let holds = |state| matches!(state, Some(ReleaseState::Active | ReleaseState::Pending));
     found.retain(|release| {

@@ -7,15 +7,14 @@ use kube::ResourceExt;
 use prometheus_client::registry::Unit;
 use soc2_crds::{ActivityStatus, ExceptionState, ManualState, ObjectiveStatus};
 
-use super::state::Profiles;
+use super::state::{Ours, Profiles};
 use super::{Family, Labels, with};
-use crate::context::Stores;
 
 type Series = Vec<(Labels, f64)>;
 
 /// The metrics of what owners wrote and of objectives, at a moment.
-pub(super) fn families(stores: &Stores, profiles: &Profiles, now: Timestamp) -> Vec<Family> {
-    let mut families = vec![exceptions(profiles, now), expiries(stores, now)];
+pub(super) fn families(ours: &Ours<'_>, profiles: &Profiles, now: Timestamp) -> Vec<Family> {
+    let mut families = vec![exceptions(profiles, now), expiries(ours, now)];
     families.extend(activities(profiles));
     families.extend(objectives(profiles));
     families
@@ -38,9 +37,9 @@ fn exceptions(profiles: &Profiles, now: Timestamp) -> Family {
 }
 
 /// When each exception ends that may still waive something.
-fn expiries(stores: &Stores, now: Timestamp) -> Family {
+fn expiries(ours: &Ours<'_>, now: Timestamp) -> Family {
     let mut series = Series::new();
-    for guard in stores.exceptions.state() {
+    for guard in ours.stores.exceptions.state().into_iter().filter(|guard| ours.has(guard)) {
         let Ok(exception) = &guard.0 else { continue };
         let state = exception.status.as_ref().and_then(|status| status.state);
         let counts =

@@ -5,8 +5,9 @@ use std::fmt;
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use kube::ResourceExt;
+use kube::core::DeserializeGuard;
 use kube::runtime::reflector::ObjectRef;
+use kube::{Resource, ResourceExt};
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::DescriptorEncoder;
 use soc2_posture::ids::AccountId;
@@ -18,7 +19,7 @@ use super::{accounts, conditions, guardrails, organizations, people, profiles};
 use crate::context::Stores;
 use crate::feeds::Feeds;
 use crate::guardrail::SetSnapshot;
-use crate::lease::LeaseHolder;
+use crate::leads::{Belongs, Leads, Scope};
 use crate::postures::PostureWriter;
 use crate::published::{ProfileSnapshot, Published, demands};
 
@@ -30,8 +31,8 @@ pub struct StateCollector {
     pub published: Arc<Published>,
     /// What was read.
     pub feeds: Arc<Feeds>,
-    /// Whether this replica leads.
-    pub lease: Arc<LeaseHolder>,
+    /// What this replica leads.
+    pub leads: Arc<Leads>,
     /// Writer of `AccountPosture` objects.
     pub postures: Arc<PostureWriter>,
     /// The cap on series.
@@ -48,6 +49,22 @@ impl fmt::Debug for StateCollector {
     }
 }
 
+/// The objects that this replica looks after: each is on the page of one replica.
+#[derive(Clone, Copy)]
+pub(super) struct Ours<'a> {
+    /// What people declared.
+    pub(super) stores: &'a Stores,
+    /// What is led.
+    pub(super) leads: &'a Leads,
+}
+
+impl Ours<'_> {
+    /// Whether this replica looks after an object.
+    pub(super) fn has<K: Belongs + Resource<DynamicType = ()>>(&self, guard: &DeserializeGuard<K>) -> bool {
+        self.leads.leads(&self.stores.scope_of(guard))
+    }
+}
+
 /// Profiles that still exist, with what was found.
 pub(super) type Profiles = Vec<(String, Arc<ProfileSnapshot>)>;
 
@@ -55,13 +72,14 @@ impl Collector for StateCollector {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
         let encoder = &mut encoder;
         let read = self.read();
-        let mut families = vec![self.leader(), build_info(), self.pending()];
-        families.extend(conditions::families(&self.stores));
+        let ours = Ours { stores: &self.stores, leads: &self.leads };
+        let mut families = vec![self.leader(), self.leaders(), build_info(), self.pending()];
+        families.extend(conditions::families(&ours));
         families.extend(organizations::families(&read));
         families.extend(guardrails::families(&self.sets()));
-        families.push(guardrails::releases(&self.stores, (self.now)()));
+        families.push(guardrails::releases(&ours, (self.now)()));
         let profiles = self.profiles();
-        families.extend(people::families(&self.stores, &profiles, (self.now)()));
+        families.extend(people::families(&ours, &profiles, (self.now)()));
         let others: usize = families.iter().map(Family::len).sum();
         self.budget.set_others(others + dropped(&Allotment::default()).len());
 
@@ -78,8 +96,22 @@ impl Collector for StateCollector {
 
 impl StateCollector {
     fn leader(&self) -> Family {
-        let leads = if self.lease.deadline().is_some() { 1.0 } else { 0.0 };
-        Family::gauge("leader", "Whether this replica leads", vec![(vec![], leads)])
+        let help = "Whether this replica looks after what belongs to no organization";
+        Family::gauge("leader", help, vec![(vec![], self.leads_now(&Scope::Common))])
+    }
+
+    fn leaders(&self) -> Family {
+        let mut names: Vec<String> = self.stores.organizations.state().iter().map(|guard| guard.name_any()).collect();
+        names.sort_unstable();
+        let series = names.into_iter().map(|name| {
+            let leads = self.leads_now(&Scope::Organization(name.clone()));
+            (vec![("organization", name)], leads)
+        });
+        Family::gauge("organization_leader", "Whether this replica leads an organization", series.collect())
+    }
+
+    fn leads_now(&self, scope: &Scope) -> f64 {
+        if self.leads.is_current(scope) { 1.0 } else { 0.0 }
     }
 
     fn pending(&self) -> Family {
@@ -88,12 +120,14 @@ impl StateCollector {
     }
 
     fn profiles(&self) -> Profiles {
-        let exists = |name: &str| self.stores.profiles.get(&ObjectRef::new(name)).is_some();
+        let ours = Ours { stores: &self.stores, leads: &self.leads };
+        let exists = |name: &str| self.stores.profiles.get(&ObjectRef::new(name)).is_some_and(|guard| ours.has(&guard));
         self.published.profiles().into_iter().filter(|(name, _)| exists(name)).collect()
     }
 
     fn sets(&self) -> Vec<(String, SetSnapshot)> {
-        let exists = |name: &str| self.stores.sets.get(&ObjectRef::new(name)).is_some();
+        let ours = Ours { stores: &self.stores, leads: &self.leads };
+        let exists = |name: &str| self.stores.sets.get(&ObjectRef::new(name)).is_some_and(|guard| ours.has(&guard));
         self.published.sets().into_iter().filter(|(name, _)| exists(name)).collect()
     }
 

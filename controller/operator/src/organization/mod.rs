@@ -33,6 +33,11 @@ impl Reconciler for OrganizationReconciler {
     const KIND: &'static str = "AwsOrganization";
     const MANAGER: &'static str = report::MANAGER;
 
+    fn seen(&self, context: &Context, _object: &AwsOrganization) {
+        // A new one needs a leader.
+        context.leads.wake();
+    }
+
     async fn reconcile(&self, context: &Context, object: Arc<AwsOrganization>) -> Result<Action, Error> {
         let name = object.name_any();
         if object.metadata.deletion_timestamp.is_some() {

@@ -113,7 +113,7 @@ fn hub_status(region: &RegionFacts) -> SecurityHubStatus {
 
 /// Why a person has to do something before anything can go on: reason and message.
 fn stalled(context: &Context, name: &str, foreign_cluster: Option<&str>) -> Option<(&'static str, String)> {
-    if let Some(twin) = context.feeds.older_twin(name) {
+    if let Some(twin) = context.older_twin(name) {
         let message = format!("AwsOrganization {twin} is for the same organization and older; delete one of the two");
         return Some(("DuplicateOrganization", message));
     }

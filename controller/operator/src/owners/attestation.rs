@@ -51,6 +51,11 @@ struct Basis {
 }
 
 impl AttestationStandings {
+    /// Forgets an organization.
+    pub fn forget(&self, organization: &str) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(organization);
+    }
+
     /// How one attestation stands.
     fn of(&self, context: &Context, attestation: &ControlAttestation, now: Timestamp) -> Option<AttestationStanding> {
         let organization = &attestation.spec.organization_ref.name;

@@ -34,11 +34,13 @@ impl Reconciler for CatalogReconciler {
     const KIND: &'static str = "ControlCatalog";
     const MANAGER: &'static str = MANAGER;
 
-    async fn reconcile(&self, context: &Context, object: Arc<ControlCatalog>) -> Result<Action, Error> {
-        let name = object.name_any();
-        if object.metadata.deletion_timestamp.is_some() || context.is_new_generation(&*object) {
-            context.nudges.send(Nudge::ProfilesWith(name));
+    fn seen(&self, context: &Context, object: &ControlCatalog) {
+        if object.metadata.deletion_timestamp.is_some() || context.is_new_generation(object) {
+            context.nudges.send(Nudge::ProfilesWith(object.name_any()));
         }
+    }
+
+    async fn reconcile(&self, context: &Context, object: Arc<ControlCatalog>) -> Result<Action, Error> {
         let extended = context.catalogs.extend(&object, context.catalogs.builtin());
         let (status, facts) = match &extended {
             Ok(catalog) => good(&object, catalog),

@@ -37,6 +37,8 @@ pub struct PostureWriter {
     api: Api<AccountPosture>,
     pace: Duration,
     state: Mutex<State>,
+    /// Held from when a posture is taken from the queue until it is written.
+    writing: tokio::sync::Mutex<()>,
     wake: Notify,
     troubles: Troubles,
 }
@@ -56,24 +58,24 @@ impl PostureWriter {
             api: Api::all(client),
             pace: Duration::from_secs(1) / per_second.max(1),
             state: Mutex::default(),
+            writing: tokio::sync::Mutex::default(),
             wake: Notify::new(),
             troubles: Troubles::default(),
         })
     }
 
-    /// Reads what stands in the cluster, page by page, and hands each content to `visit` (profile, account, content).
+    /// Reads what stands of a profile in the cluster, page by page, and hands each content to `visit`.
     ///
     /// # Errors
     /// Of the API server.
-    pub async fn load(&self, mut visit: impl FnMut(&str, AccountId, &AccountPostureSpec)) -> kube::Result<()> {
-        let mut params = ListParams::default().limit(500);
+    pub async fn load(&self, profile: &str, mut visit: impl FnMut(AccountId, &AccountPostureSpec)) -> kube::Result<()> {
+        let mut params = ListParams::default().limit(500).labels(&format!("{}={profile}", LABELS[0]));
         loop {
             let page = self.api.list(&params).await?;
             for posture in &page.items {
                 self.state().known.insert(posture.name_any(), hash(posture));
-                let account = posture.spec.account.id.parse::<AccountId>();
-                if let (Some(profile), Ok(account)) = (posture.labels().get(LABELS[0]), account) {
-                    visit(profile, account, &posture.spec);
+                if let Ok(account) = posture.spec.account.id.parse::<AccountId>() {
+                    visit(account, &posture.spec);
                 }
             }
             match page.metadata.continue_ {
@@ -113,6 +115,14 @@ impl PostureWriter {
         self.wake.notify_one();
     }
 
+    /// Leaves the postures of a profile to another replica: nothing of it is written any more when this returns.
+    pub async fn leave(&self, profile: &str) {
+        let _nothing = self.writing.lock().await;
+        let State { known, queue } = &mut *self.state();
+        known.retain(|name, _| !source::is_of(name, profile));
+        queue.retain(|name, _| !source::is_of(name, profile));
+    }
+
     /// Queues one account if its posture, by hash, is not what stands.
     fn compare(&self, source: &Arc<Source>, account: AccountId, hash: Option<u64>) {
         let name = source.name(account);
@@ -145,23 +155,25 @@ impl PostureWriter {
         let mut ticks = tokio::time::interval(self.pace);
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
-            let next = self.state().queue.pop_first();
-            let Some((name, job)) = next else {
+            if self.pending() == 0 {
                 tokio::select! {
                     () = cancel.cancelled() => return,
                     () = self.wake.notified() => continue,
                 }
-            };
+            }
             tokio::select! {
                 () = cancel.cancelled() => return,
                 _ = ticks.tick() => {}
             }
+            let writing = self.writing.lock().await;
+            let Some((name, job)) = self.state().queue.pop_first() else { continue };
             if let Err(error) = self.perform(&name, &job).await {
                 if self.troubles.is_news(&class_of(&error)) {
                     tracing::warn!(%error, posture = %name, "an AccountPosture could not be written; it is tried again");
                 }
                 // A newer job for the same object wins.
                 self.state().queue.entry(name).or_insert(job);
+                drop(writing);
                 tokio::select! {
                     () = cancel.cancelled() => return,
                     () = tokio::time::sleep(Duration::from_secs(1)) => {}

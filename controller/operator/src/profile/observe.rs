@@ -88,7 +88,7 @@ pub fn observe(
             format!("spec.organizationRef.name: there is no AwsOrganization {name:?}; create it, or correct the name");
         Waiting::nothing("OrganizationNotFound", message)
     })?;
-    if let Some(other) = context.feeds.older_twin(name) {
+    if let Some(other) = context.older_twin(name) {
         let message = format!("AwsOrganization {name} is a duplicate of {other}; refer to that one");
         return Err(Waiting::nothing("DuplicateOrganization", message));
     }
@@ -172,7 +172,7 @@ fn protections(
     // A reading that failed is not what is true now.
     let inventory = if facts.policies.error.is_none() { facts.inventory.as_deref() } else { None };
     if facts.inventory.is_none()
-        && let Some(published) = context.working.guardrails.protection(profile, organization, (context.now)())
+        && let Some(published) = context.working.guardrails().protection(profile, organization, (context.now)())
     {
         return published;
     }

@@ -1,4 +1,4 @@
-//! What a former process published of required guardrails. It stands until the policies are read for the first time: that nobody
+//! What a former leader published of required guardrails. It stands until the policies are read for the first time: that nobody
 //! has read them yet says nothing of the accounts.
 
 use std::collections::BTreeMap;
@@ -28,6 +28,11 @@ impl PublishedGuardrails {
     /// Remembers how long what is published of a profile may stand.
     pub fn stands(&mut self, profile: &ComplianceProfile) {
         self.0.entry(profile.name_any()).or_default().until = published_until(profile);
+    }
+
+    /// Forgets a profile.
+    pub fn forget(&mut self, profile: &str) {
+        self.0.remove(profile);
     }
 
     /// Remembers a posture.

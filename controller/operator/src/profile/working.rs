@@ -1,7 +1,7 @@
 //! The assess step with its memory: what was assessed before, so that a change costs only what it touches.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use jiff::Timestamp;
 use kube::ResourceExt;
@@ -24,8 +24,8 @@ const ACKNOWLEDGE_TARGETS: &str = "soc2-operator.dev/acknowledge-targets";
 /// Assessments by profile.
 #[derive(Default)]
 pub struct Working {
-    /// What a former process published of required guardrails.
-    pub guardrails: PublishedGuardrails,
+    /// What a former leader published of required guardrails.
+    guardrails: Mutex<PublishedGuardrails>,
     entries: Mutex<BTreeMap<String, Entry>>,
 }
 
@@ -70,12 +70,20 @@ pub struct Assessed {
 }
 
 impl Working {
-    /// Begins with what the published postures say, by profile.
-    #[must_use]
-    pub fn with_memories(memories: BTreeMap<String, Memory>, guardrails: PublishedGuardrails) -> Self {
-        let entry = |memory| Entry { memory, ..Entry::default() };
-        let entries = memories.into_iter().map(|(profile, memory)| (profile, entry(memory))).collect();
-        Self { guardrails, entries: Mutex::new(entries) }
+    /// Begins with what the published postures of a profile say.
+    pub fn begin(&self, profile: &str, memory: Memory) {
+        self.put(profile.to_owned(), Entry { memory, ..Entry::default() });
+    }
+
+    /// Forgets a profile: another replica leads it from now on.
+    pub fn forget(&self, profile: &str) {
+        self.lock().remove(profile);
+        self.guardrails().forget(profile);
+    }
+
+    /// What a former leader published of required guardrails.
+    pub fn guardrails(&self) -> MutexGuard<'_, PublishedGuardrails> {
+        self.guardrails.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Whether this process has assessed the profile; what was published before was another's work.

@@ -125,6 +125,7 @@ fn by_role(calls: &[Value]) -> Result<BTreeMap<&'static str, Actions>> {
 /// Rights that this test does not use, by how they end, and why they are there.
 const ELSEWHERE: &[(&str, &str)] = &[
     ("accountpostures create", "an apply that creates is a patch in the audit log, and is authorized as both"),
+    ("/leases delete", "the Lease of an organization that is gone, in replicas.rs"),
     ("/configmaps get", "what guardrail sets with waves go back to"),
     ("/configmaps create", "the same, in rollouts.rs"),
     ("/configmaps delete", "the same"),

@@ -1,34 +1,13 @@
 //! Two organizations under one operator: each gets its own guardrails, and what ails one does not stop the other.
 
-use std::collections::BTreeSet;
-
 use anyhow::{Context, Result, ensure};
 use e2e::objects::automatic_set;
-use e2e::router::TwoOrganizations;
+use e2e::router::{Further, Organizations, renumbered};
 use e2e::stand::Stand;
 use e2e::{Operator, Sandbox, eventually};
 use serde_json::json;
 
 use crate::guardrails::targets;
-
-/// Every account's number with another first digit.
-fn renumbered(text: &str) -> (String, BTreeSet<String>) {
-    let (mut out, mut numbers, mut digits) = (String::new(), BTreeSet::new(), String::new());
-    for character in text.chars().chain(['\n']) {
-        if character.is_ascii_digit() {
-            digits.push(character);
-            continue;
-        }
-        if digits.len() == 12 {
-            digits.replace_range(0..1, "9");
-            numbers.insert(digits.clone());
-        }
-        out.push_str(&digits);
-        digits.clear();
-        out.push(character);
-    }
-    (out, numbers)
-}
 
 fn set(name: &str, organization: &str, path: &str) -> String {
     let targets = json!({"include": [{"organizationalUnit": {"path": path}}]});
@@ -39,17 +18,17 @@ fn set(name: &str, organization: &str, path: &str) -> String {
 async fn each_has_its_own_guardrails_and_none_stops_the_other() -> Result<()> {
     let stand = Stand::start().await?;
     let world = std::fs::read_to_string(Sandbox::demo_world())?.replace("o-exampleorgid", "o-secondorgid0");
-    let (world, accounts) = renumbered(&world);
+    let (world, accounts) = renumbered(&world, "9");
     let file = tempfile::NamedTempFile::with_suffix(".yaml")?;
     std::fs::write(file.path(), world)?;
     let second = Sandbox::start_with(file.path(), &["--no-limits"]).await?;
-    let both = TwoOrganizations::start(&stand.sandbox.aws, &second.aws, accounts).await?;
+    let both = Organizations::start(&stand.sandbox.aws, vec![Further { aws: second.aws.clone(), accounts }]).await?;
     let mut options = stand.operator_options();
     options.aws.clone_from(&both.url);
     let _operator = Operator::start(options).await?;
 
     let first = Stand::hasty_organization()?;
-    let (beta, _) = renumbered(&first.replace("name: acme", "name: beta"));
+    let (beta, _) = renumbered(&first.replace("name: acme", "name: beta"), "9");
     stand.plane.apply_yaml(&first).await?;
     stand.plane.apply_yaml(&beta).await?;
     stand.plane.apply_yaml(&set("first", "acme", "Workloads")).await?;
