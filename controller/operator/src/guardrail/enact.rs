@@ -31,6 +31,15 @@ pub struct Enacted {
     pub withheld: Vec<Withheld>,
 }
 
+impl Enacted {
+    /// Why a policy is not deleted: something keeps it attached.
+    fn still_attached(&self, step: &Step) -> Option<Because> {
+        let Step::Delete { id: policy, .. } = step else { return None };
+        let keeps = |held: &&Withheld| matches!(&held.step, Step::Detach { id, .. } if id == policy);
+        self.withheld.iter().find(keeps).map(|held| held.because.clone())
+    }
+}
+
 /// Does the steps that the gate let through, in order, until one fails.
 pub async fn enact(context: &Context, observed: &Observed, set: &str, steps: &[Step], tags: &Tags<'_>) -> Enacted {
     let mut enacted = Enacted::default();
@@ -46,6 +55,10 @@ pub async fn enact(context: &Context, observed: &Observed, set: &str, steps: &[S
     };
     let mut work = Work::new(context, observed, &role);
     for step in steps {
+        if let Some(because) = enacted.still_attached(step) {
+            enacted.withheld.push(Withheld { step: step.clone(), because });
+            continue;
+        }
         match work.perform(step, tags).await {
             Ok(Some(because)) => enacted.withheld.push(Withheld { step: step.clone(), because }),
             Ok(None) => {
