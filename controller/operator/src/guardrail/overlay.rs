@@ -68,11 +68,20 @@ pub struct Overlay {
 }
 
 impl Overlay {
-    /// Remembers a write; what was written before about the same attachment no longer holds.
+    /// Remembers a write; what was written before about the same no longer holds.
     pub fn push(&mut self, effect: Effect) {
         if let Effect::Attached { id, target } | Effect::Detached { id, target } = &effect {
             let about = |old: &Effect| matches!(old, Effect::Attached { id: i, target: t } | Effect::Detached { id: i, target: t } if i == id && t == target);
             self.entries.retain(|(_, old)| !about(old));
+        }
+        if let Effect::Policy { id, policy, .. } = &effect {
+            let about =
+                |entry: &&mut (Instant, Effect)| matches!(&entry.1, Effect::Policy { id: old, .. } if old == id);
+            // In its place: an attachment is laid over the policy that was made before it.
+            if let Some((at, Effect::Policy { policy: old, .. })) = self.entries.iter_mut().find(about) {
+                (*at, *old) = (Instant::now(), policy.clone());
+                return;
+            }
         }
         self.entries.push((Instant::now(), effect));
     }
@@ -165,6 +174,18 @@ mod tests {
         overlay.push(Effect::Policy { id: "p-1".to_owned(), policy: policy("{}"), created: false });
         overlay.push(Effect::Attached { id: "p-1".to_owned(), target: "ou-1".to_owned() });
         assert!(overlay.over(&PolicyInventory::default()).is_none());
+    }
+
+    #[test]
+    fn of_two_writes_to_a_policy_only_the_later_one_is_believed() {
+        let mut overlay = Overlay::default();
+        for content in ["{}", "{\"later\":true}"] {
+            overlay.push(Effect::Policy { id: "p-1".to_owned(), policy: policy(content), created: false });
+        }
+        // No reading showed the first one.
+        let mut reading = PolicyInventory::default();
+        reading.policies.insert("p-1".to_owned(), policy("{\"later\":true}"));
+        assert!(overlay.over(&reading).is_none());
     }
 
     #[test]

@@ -80,6 +80,10 @@ impl Reconciler for ReleaseReconciler {
             let writing = context.feeds.writing(organization);
             // One writer per organization.
             let _turn = writing.lock().await;
+            // One that was deleted meanwhile takes nothing off any more.
+            if !context.stores.releases_of(organization).iter().any(|found| found.uid() == release.uid()) {
+                return Ok(Action::await_change());
+            }
             take_off(context, &release, now).await
         };
         report(context, &release, &before, &standing, now).await?;

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use crate::crash_shapes::organization;
 use crate::guardrail_changes::approve;
 use crate::guardrails::{content, targets, writes};
-use crate::rollouts::{CANARY, LEAVE, REGIONS, attached, denied_in, gated, policies, set, soc2ctl, trail, world};
+use crate::rollouts::{LEAVE, REGIONS, attached, denied_in, gated, policies, set, soc2ctl, trail, world};
 
 const SET: &str = "leave-org";
 const HOLD: &str = "soc2-operator.dev/hold";
@@ -121,13 +121,14 @@ async fn a_hold_stops_a_rollback_too_until_it_is_gone() -> Result<()> {
     stand.plane.apply_yaml(&regions(&["eu-west-1"], gated(&trail(&stand)))).await?;
     stand.condition("grset", SET, "AwaitingPromotion", "True", "NoData").await.with_context(|| operator.log())?;
 
-    tag(&stand, CANARY, json!(at(3600))).await?;
+    let canary = stand.sandbox.unit("Workloads/Prod/Canary").await?;
+    tag(&stand, &canary, json!(at(3600))).await?;
     denied_in(&trail(&stand), "us-east-1", "c")?;
     stand.condition("grset", SET, "RolledBack", "True", "GateFailed").await.with_context(|| operator.log())?;
     let held = stand.condition("grset", SET, "Held", "True", "HeldByTag").await?;
-    ensure!(message(&held).contains(CANARY), "{held}");
+    ensure!(message(&held).contains(&canary), "{held}");
     ensure!(policies(&stand, REGIONS).await?.len() == 2, "what was staged is still there");
-    tag(&stand, CANARY, Value::Null).await?;
+    tag(&stand, &canary, Value::Null).await?;
     eventually("AWS to be as before", || async {
         ensure!(world(&stand).await? == before, "{:#}", world(&stand).await?);
         Ok(())

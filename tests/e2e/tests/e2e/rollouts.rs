@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use crate::guardrail_changes::organization;
 use crate::guardrails::{targets, writes};
 
-pub(crate) const CANARY: &str = "363636363636";
+const CANARY: &str = "363636363636";
 pub(crate) const LEAVE: &str = "deny-leave-org";
 pub(crate) const REGIONS: &str = "restrict-regions";
 
