@@ -102,6 +102,10 @@ pub struct GuardrailReleaseStatus {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 50))]
     pub detached: Vec<String>,
+    /// Since when guardrails that stay have a policy of their own, beside the one with several that is to go; it goes when that is surely
+    /// enforced.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kept_since: Option<Time>,
     /// `Ready`, `Released` while the guardrail is off, and `Stalled` while it is refused.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[x_kube(merge_strategy = kube::core::cel::ListMerge::Map(vec!["type".into()]))]

@@ -65,6 +65,6 @@ pub use plan::{
     WavePlan, Waves, plan, staged,
 };
 pub use protection::protection;
-pub use release::{Release, Ruling};
+pub use release::{Ground, Release, Ruling};
 pub use restraint::{Because, Withheld, withhold};
 pub use window::{Window, WindowError};

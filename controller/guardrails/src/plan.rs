@@ -41,13 +41,16 @@ pub use conflict::Shared;
 pub use drift::Drift;
 pub(crate) use guards::loses_allow;
 pub use guards::{Access, Call, Guarded};
+pub(crate) use holding::{MAX_DESCRIPTION, statements};
 pub use input::{
     BASELINE_TAG, CLUSTER_TAG, Limits, Mode, OWNER_TAG, Owner, PlanInput, RETAINED_TAG, STAGED_TAG, SetInput,
 };
 pub use key::baseline_of;
+pub(crate) use key::{set_of_pack, stand_in, stands_in_for};
 pub use refusal::{Refusal, reason};
 pub use rollout::{Good, RolloutPlan, WavePlan, Waves, staged};
 pub use step::{PolicyBody, PolicyRef, Step};
+pub(crate) use strength::still_denies;
 
 use self::assign::Assignment;
 use self::draft::Draft;
@@ -171,6 +174,12 @@ impl Plan {
     #[must_use]
     pub fn carries(&self, baseline: &str) -> bool {
         self.carriers.keys().any(|key| key::baseline_of(key) == baseline && key::set_of_pack(key).is_none())
+    }
+
+    /// Ids of policies that stand in for one of a set's with several baselines, where a release took one of these off.
+    pub fn standing_in(&self, set: &str) -> impl Iterator<Item = &str> {
+        let its = move |key: &str| key::stands_in_for(key).is_some() && key::set_of_pack(key) == Some(set);
+        self.carriers.iter().filter(move |(key, _)| its(key)).map(|(_, id)| id.as_str())
     }
 }
 

@@ -117,30 +117,29 @@ impl Before {
     /// # Errors
     /// When it was broken: who, what, and after which write.
     pub async fn kept(&self, sandbox: &Sandbox) -> Result<usize> {
+        self.kept_in_turns(sandbox, |_| false).await
+    }
+
+    /// The same over two changes one after the other, such as one and its way back; `turns` tells the first event of the second.
+    ///
+    /// # Errors
+    /// When it was broken.
+    pub async fn kept_in_turns(&self, sandbox: &Sandbox, turns: impl Fn(&Value) -> bool) -> Result<usize> {
         let events = self.events(sandbox).await?;
         let paths = paths(sandbox).await?;
         let mut scps = self.scps.clone();
-        let before = decisions(&scps, &paths)?;
-        let mut instants = Vec::new();
-        for event in &events {
-            scps.apply(event)?;
-            instants.push((event, decisions(&scps, &paths)?));
-        }
-        let after = instants.last().map_or_else(|| before.clone(), |(_, decided)| decided.clone());
-        for (event, decided) in &instants {
-            for (at, was) in &before {
-                let (is, will) = (decided.get(at), after.get(at));
-                if Some(was) == will && is != will {
-                    let (account, probe) = at;
-                    let word = if *was { "allowed" } else { "denied" };
-                    bail!(
-                        "{:?} of {account} was not {word} after {event:#}, as it is before and after",
-                        PROBES[*probe]
-                    );
-                }
+        let turn = events.iter().position(turns).unwrap_or(events.len());
+        let (forth, back) = events.split_at(turn);
+        for change in [forth, back] {
+            let before = decisions(&scps, &paths)?;
+            let mut instants = Vec::new();
+            for event in change {
+                scps.apply(event)?;
+                instants.push((event, decisions(&scps, &paths)?));
             }
+            compare(&before, &instants)?;
         }
-        Ok(instants.len())
+        Ok(events.len())
     }
 
     /// What was written since, in the order in which it is enforced.
@@ -155,6 +154,22 @@ impl Before {
         keyed.sort_by_key(|(key, _)| *key);
         Ok(keyed.into_iter().map(|(_, event)| event).collect())
     }
+}
+
+/// Whether at every instant of a change all is as it is before and after, where it is the same before and after.
+fn compare(before: &Decisions, instants: &[(&Value, Decisions)]) -> Result<()> {
+    let after = instants.last().map_or(before, |(_, decided)| decided);
+    for (event, decided) in instants {
+        for (at, was) in before {
+            let (is, will) = (decided.get(at), after.get(at));
+            if Some(was) == will && is != will {
+                let (account, probe) = at;
+                let word = if *was { "allowed" } else { "denied" };
+                bail!("{:?} of {account} was not {word} after {event:#}, as it is before and after", PROBES[*probe]);
+            }
+        }
+    }
+    Ok(())
 }
 
 impl Scps {

@@ -14,7 +14,7 @@ use crate::document::Document;
 use crate::pack::{Sids, minify};
 
 /// AWS's limit.
-pub(super) const MAX_DESCRIPTION: usize = 512;
+pub(crate) const MAX_DESCRIPTION: usize = 512;
 
 /// A policy that a set is to have.
 #[derive(Clone)]
@@ -115,7 +115,7 @@ fn compose(draft: &Draft<'_>, names: &[&str], kept: &[Value]) -> Option<String> 
 }
 
 /// The statements of a document as they are written.
-pub(super) fn statements(content: &str) -> Vec<Value> {
+pub(crate) fn statements(content: &str) -> Vec<Value> {
     let document: Value = serde_json::from_str(content).unwrap_or_default();
     match document.get("Statement") {
         Some(Value::Array(items)) => items.clone(),

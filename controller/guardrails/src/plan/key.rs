@@ -5,6 +5,7 @@
 //! | `restrict-regions` | a baseline |
 //! | `restrict-regions/1a2b3c4d` | the baseline with other parameters or exemptions, for other targets: a variant |
 //! | `pack/production/1` | several baselines of the set `production` |
+//! | `pack/production/1/deny-root` | the same without `deny-root`, where a release took that off |
 //!
 //! Names of baselines and sets have no `/`.
 
@@ -31,8 +32,20 @@ pub(super) fn pack(set: &str, number: usize) -> String {
     format!("{PACK}/{set}/{number}")
 }
 
+/// Key of the policy that stands in for another one, with several baselines, where a release took one of these off.
+pub(crate) fn stand_in(key: &str, released: &str) -> String {
+    format!("{key}/{released}")
+}
+
+/// The policy that one stands in for, and the baseline that was taken off last.
+pub(crate) fn stands_in_for(key: &str) -> Option<(&str, &str)> {
+    set_of_pack(key)?;
+    let (at, _) = key.match_indices('/').nth(2)?;
+    Some((key.get(..at)?, key.rsplit('/').next()?))
+}
+
 /// The set of a policy with several baselines.
-pub(super) fn set_of_pack(key: &str) -> Option<&str> {
+pub(crate) fn set_of_pack(key: &str) -> Option<&str> {
     let mut parts = key.split('/');
     match (parts.next(), parts.next(), parts.next()) {
         (Some(PACK), Some(set), Some(_)) => Some(set),
@@ -42,7 +55,7 @@ pub(super) fn set_of_pack(key: &str) -> Option<&str> {
 
 /// Number of a policy with several baselines, among those of its set.
 pub(super) fn number_of_pack(key: &str) -> usize {
-    key.rsplit('/').next().and_then(|number| number.parse().ok()).unwrap_or_default()
+    key.split('/').nth(2).and_then(|number| number.parse().ok()).unwrap_or_default()
 }
 
 /// Eight hex digits of texts.
@@ -69,6 +82,11 @@ mod tests {
         assert_eq!((baseline_of("restrict-regions"), set_of_pack("restrict-regions")), ("restrict-regions", None));
         assert_eq!(set_of_pack(&pack("production", 1)), Some("production"));
         assert_eq!(number_of_pack(&pack("production", 12)), 12);
+        let less = stand_in(&pack("production", 12), "deny-root");
+        assert_eq!((set_of_pack(&less), number_of_pack(&less)), (Some("production"), 12));
+        assert_eq!(stands_in_for(&less), Some(("pack/production/12", "deny-root")));
+        assert_eq!(stands_in_for(&stand_in(&less, "deny-leave-org")), Some(("pack/production/12", "deny-leave-org")));
+        assert_eq!((stands_in_for(&pack("production", 12)), stands_in_for("a/12345678")), (None, None));
         // A baseline may be called so, and have variants.
         assert_eq!((set_of_pack("pack"), set_of_pack("pack/12345678")), (None, None));
     }

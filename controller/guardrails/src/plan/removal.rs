@@ -95,7 +95,8 @@ impl Excess<'_, '_> {
     fn steps(&self) -> Vec<(Option<String>, Step)> {
         let Carrier { id, policy, duplicates, .. } = self.carrier;
         let mut steps = Vec::new();
-        for target in policy.targets.iter().filter(|target| !self.wanted.at(self.key, target)) {
+        let too_much = |target: &&String| !self.wanted.at(self.key, target) && !self.stands_in(target);
+        for target in policy.targets.iter().filter(too_much) {
             steps.extend(self.detach(id, policy, target));
         }
         if policy.targets.is_empty() && self.wanted.nowhere(self.key) {
@@ -108,6 +109,13 @@ impl Excess<'_, '_> {
             }
         }
         steps
+    }
+
+    /// Whether it is at a target for a policy that is wanted and not there, because a release took one of its baselines off.
+    fn stands_in(&self, target: &str) -> bool {
+        let Some((key, _)) = key::stands_in_for(self.key) else { return false };
+        let there = self.ownership.carrier(key).is_some_and(|carrier| carrier.policy.targets.contains(target));
+        self.wanted.at(key, target) && !there
     }
 
     /// `None` for what does not exist any more: AWS takes such attachments away itself.

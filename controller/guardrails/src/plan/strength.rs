@@ -5,7 +5,7 @@ use crate::document::{Clause, Document, Effect, Statement};
 use crate::pattern;
 
 /// Whether everything that `before` denies is surely denied by `after` too.
-pub(super) fn still_denies(after: &Document, before: &Document) -> bool {
+pub(crate) fn still_denies(after: &Document, before: &Document) -> bool {
     let same_language = after.has_variables() == before.has_variables();
     let denies = |document: &Document| {
         document.statements().iter().filter(|statement| statement.effect == Effect::Deny).cloned().collect::<Vec<_>>()

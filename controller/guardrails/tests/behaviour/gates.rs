@@ -196,3 +196,31 @@ fn changes_wait_for_the_window_and_drift_does_not() {
     let drift = GateInput { applied: Some(&wanted), ..closed };
     assert_eq!((gate(&drift).steps, gate(&drift).windowed), (plan.steps.clone(), false));
 }
+
+#[test]
+fn a_window_that_a_clock_change_closes_says_when_it_opens_next() {
+    let world = world();
+    let plan = world.plan(&sets(&world, Mode::Enforce, &["Workloads"])).sets[0].clone();
+    let window = Window::new("30 2 * * *", SignedDuration::from_mins(30), "Europe/Berlin", now()).unwrap();
+    for (time, closed_until) in [
+        // 02:30 comes twice in Berlin: the second time it is closed, as it was open the first time.
+        ("2026-10-25T00:30:00Z", None),
+        ("2026-10-25T01:30:00Z", Some("2026-10-26T01:30:00Z")),
+        // 02:30 does not come: it opens when the clocks show 03:00 instead, and closes after its time.
+        ("2027-03-28T00:59:59Z", Some("2027-03-28T01:00:00Z")),
+        ("2027-03-28T01:00:00Z", None),
+        ("2027-03-28T01:30:00Z", Some("2027-03-29T00:30:00Z")),
+    ] {
+        let clearance = gate(&GateInput { window: Some(&window), now: at(time), ..input(&plan, &[], &NONE) });
+        let Some(until) = closed_until else {
+            assert_eq!(clearance.steps, plan.steps, "{time}");
+            continue;
+        };
+        assert!(clearance.steps.is_empty(), "{time}");
+        let (kind, reason, message) = waits(&clearance);
+        assert_eq!((kind, reason), (WaitingKind::WaitingForWindow, "WindowClosed"), "{time}");
+        let expected = format!("the window \"30 2 * * *\" for 30m (Europe/Berlin), which opens at {until}");
+        assert!(message.ends_with(&expected), "{time}: {message}");
+        assert_eq!(clearance.waiting.unwrap().until, Some(at(until)), "{time}");
+    }
+}

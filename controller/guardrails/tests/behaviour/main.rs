@@ -29,5 +29,6 @@ mod refusals;
 mod removals;
 mod restraints;
 mod rollouts;
+mod shared_releases;
 mod transitions;
 mod variants;

@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use soc2_catalog::{Catalog, ExampleCall, Guardrail};
 use soc2_guardrails::library::compile;
 use soc2_guardrails::{
-    Counts, Document, Exemptions, Guarded, Limits, Mode, Owner, Parameters, Plan, PlanInput, Policy, PolicyBody,
-    PolicyInventory, PolicyRef, Selection, SetInput, Step, plan,
+    Counts, Document, Exemptions, Ground, Guarded, Limits, Mode, Owner, Parameters, Plan, PlanInput, Policy,
+    PolicyBody, PolicyInventory, PolicyRef, Selection, SetInput, Step, plan,
 };
 use soc2_posture::ids::AccountId;
 use soc2_posture::organization::{Account, AccountState, Organization, Unit};
@@ -219,6 +219,19 @@ impl World {
             guarded: &self.guarded,
             take_over: self.take_over.as_deref(),
         })
+    }
+
+    /// What releases are ruled on.
+    pub fn ground<'a>(&'a self, plan: &'a Plan) -> Ground<'a> {
+        Ground {
+            org: &self.org,
+            owner: &self.owner,
+            inventory: &self.inventory,
+            carriers: &plan.carriers,
+            library: &self.library,
+            limits: self.limits,
+            reserved_slots: self.reserved_slots,
+        }
     }
 
     /// Does what AWS does, and is as strict.

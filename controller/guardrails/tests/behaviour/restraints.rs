@@ -174,7 +174,7 @@ fn release(baseline: &str, target: &str) -> Release {
 
 fn rule(world: &World, release: &Release) -> Ruling {
     let plan = world.plan(&[]);
-    release.rule(&world.org, &world.owner, &world.inventory, &plan.carriers)
+    release.rule(&world.ground(&plan))
 }
 
 #[test]
@@ -207,6 +207,7 @@ fn a_release_takes_off_what_is_at_its_target_or_below_and_nothing_above() {
                 && refused.contains("\"Workloads\""),
             "{refused}"
         );
+        assert!(refused.contains(&format!("for {inner} alone, add it to spec.targets.exclude")), "{refused}");
     }
     assert_eq!(rule(&world, &release("protect-config", &workloads)), Ruling::default(), "it is nowhere");
     assert_eq!(

@@ -33,6 +33,15 @@ pub struct Enacted {
     pub ended: Option<String>,
 }
 
+impl Enacted {
+    /// Why a policy is not deleted: something keeps it attached.
+    fn still_attached(&self, step: &Step) -> Option<Because> {
+        let Step::Delete { id: policy, .. } = step else { return None };
+        let keeps = |held: &&Withheld| matches!(&held.step, Step::Detach { id, .. } if id == policy);
+        self.withheld.iter().find(keeps).map(|held| held.because.clone())
+    }
+}
+
 /// Does the steps that the gate let through, in order, until one fails, what let them through does not stand any more, or the time of a
 /// turn is over: others wait for theirs, a release among them.
 pub async fn enact(
@@ -60,6 +69,10 @@ pub async fn enact(
         if at > 0 && began.elapsed() >= context.write_turn {
             enacted.ended = Some("the rest is written in the next turn".to_owned());
             break;
+        }
+        if let Some(because) = enacted.still_attached(step) {
+            enacted.withheld.push(Withheld { step: step.clone(), because });
+            continue;
         }
         match work.perform(step, tags, stands).await {
             Ok(Some(because)) => enacted.withheld.push(Withheld { step: step.clone(), because }),

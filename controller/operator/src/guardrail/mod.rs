@@ -49,6 +49,8 @@ const AFTER_WRITES: Duration = Duration::from_secs(3);
 const TAGS: Duration = Duration::from_secs(30);
 /// A turn ends by itself, after the write that it is at; what waits for turns of others is not cut off.
 const TURNS: Duration = Duration::from_mins(30);
+/// The watch is behind what was read; what it tells brings the set here as well.
+const BEHIND: Duration = Duration::from_secs(1);
 /// What failed is tried again.
 const AFTER_FAILURE: Duration = Duration::from_secs(15);
 
@@ -82,6 +84,9 @@ impl Reconciler for GuardrailReconciler {
         // One writer per organization: plans of two sets must not be enacted side by side.
         let _turn = writing.lock().await;
         let set = fresh(context, &set).await?.unwrap_or(set);
+        if !is_told(context, &set) {
+            return Ok(Action::requeue(BEHIND));
+        }
         good::load(context, &set).await?;
         match turn(context, &set).await {
             Ok(Done::Next(action)) => Ok(action),
@@ -99,6 +104,13 @@ impl Reconciler for GuardrailReconciler {
 async fn fresh(context: &Context, set: &GuardrailSet) -> Result<Option<Arc<GuardrailSet>>, Error> {
     let api: Api<GuardrailSet> = Api::all(context.client.clone());
     Ok(api.get_opt(&set.name_any()).await?.map(Arc::new))
+}
+
+/// Whether the watch has told of the set as it is now: the plan is of what it told, and would be reported as that of what is new.
+fn is_told(context: &Context, set: &GuardrailSet) -> bool {
+    let told = context.stores.sets_of(&set.spec.organization_ref.name);
+    let told = told.iter().find(|told| told.name_any() == set.name_any());
+    told.is_none_or(|told| told.metadata.generation == set.metadata.generation)
 }
 
 /// How a turn ended.

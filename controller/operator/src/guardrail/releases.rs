@@ -7,10 +7,12 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use kube::runtime::controller::Action;
 use kube::{Resource, ResourceExt};
+use soc2_catalog::Guardrail;
 use soc2_crds::{GuardrailRelease, GuardrailReleaseStatus, ReleaseState};
 use soc2_guardrails::release::place;
-use soc2_guardrails::{Because, Release, Ruling, Step};
+use soc2_guardrails::{Because, Ground, Release, Ruling, Step, declared};
 
+use super::clearance::signed;
 use super::enact::{self, Enacted};
 use super::observe::{Blocked, Observed, observe};
 use super::report::MANAGER;
@@ -19,11 +21,11 @@ use super::{AFTER_FAILURE, AFTER_WRITES, IDLE, TURNS};
 use crate::context::Context;
 use crate::control::{Reconciler, jittered, until};
 use crate::error::Error;
-use crate::kubernetes::conditions::Fact;
+use crate::kubernetes::conditions::{Fact, time};
 use crate::kubernetes::events::Happening;
 use crate::kubernetes::status::{Desired, StatusWriter, fields_of};
 
-const FIELDS: &[&str] = &["observedGeneration", "state", "detached"];
+const FIELDS: &[&str] = &["observedGeneration", "state", "detached", "keptSince"];
 const CONDITIONS: &[&str] = &["Ready", "Released", "Stalled"];
 /// The longest that a release lasts after it was created; clocks differ a little.
 const LONGEST: SignedDuration = SignedDuration::from_mins(24 * 60 + 5);
@@ -43,12 +45,14 @@ struct Standing {
     message: String,
     /// What was taken off in this turn.
     done: Vec<String>,
+    /// Since when all that stays is in place beside what is to come off.
+    kept_since: Option<Timestamp>,
     next: Duration,
 }
 
 impl Standing {
     fn new(state: ReleaseState, reason: &str, message: impl Into<String>, next: Duration) -> Self {
-        Self { state, reason: reason.to_owned(), message: message.into(), done: Vec::new(), next }
+        Self { state, reason: reason.to_owned(), message: message.into(), done: Vec::new(), kept_since: None, next }
     }
 
     fn refused(reason: &str, message: impl Into<String>) -> Self {
@@ -77,7 +81,11 @@ impl Reconciler for ReleaseReconciler {
             let writing = context.feeds.writing(organization);
             // One writer per organization.
             let _turn = writing.lock().await;
-            take_off(context, &release).await
+            // One that was deleted meanwhile takes nothing off any more.
+            if !context.stores.releases_of(organization).iter().any(|found| found.uid() == release.uid()) {
+                return Ok(Action::await_change());
+            }
+            take_off(context, &release, now).await
         };
         report(context, &release, &before, &standing, now).await?;
         if before.state != Some(standing.state) {
@@ -125,12 +133,12 @@ fn is_short(release: &GuardrailRelease) -> bool {
 }
 
 /// Releases that hold now and are not refused.
-pub fn active(context: &Context, observed: &Observed, now: Timestamp) -> Vec<Release> {
+pub fn active(context: &Context, observed: &Observed, library: &[Guardrail], now: Timestamp) -> Vec<Release> {
     let objects = context.stores.releases_of(&observed.object.name_any());
     let holding = objects.iter().filter(|object| over(object, now).is_none());
     let release = |object: &GuardrailRelease| {
         let release = understood(observed, object).ok()?;
-        rule(observed, &release).refused.is_none().then_some(release)
+        release.rule(&ground(observed, library)).refused.is_none().then_some(release)
     };
     holding.filter_map(release).collect()
 }
@@ -155,13 +163,21 @@ fn understood(observed: &Observed, object: &GuardrailRelease) -> Result<Release,
     })
 }
 
-fn rule(observed: &Observed, release: &Release) -> Ruling {
-    let Observed { organization, owner, planned_on, plan, .. } = observed;
-    release.rule(organization, owner, planned_on, &plan.carriers)
+/// What releases are ruled on.
+pub fn ground<'a>(observed: &'a Observed, library: &'a [Guardrail]) -> Ground<'a> {
+    Ground {
+        org: &observed.organization,
+        owner: &observed.owner,
+        inventory: &observed.planned_on,
+        carriers: &observed.plan.carriers,
+        library,
+        limits: declared::limits(&observed.object.spec),
+        reserved_slots: observed.object.spec.guardrails.reserved_slots,
+    }
 }
 
 /// Takes off what there is to take off.
-async fn take_off(context: &Context, object: &GuardrailRelease) -> Standing {
+async fn take_off(context: &Context, object: &GuardrailRelease, now: Timestamp) -> Standing {
     let observed = match observe(context, &object.spec.organization_ref.name) {
         Ok(observed) => observed,
         Err(Blocked { reason, message, .. }) => {
@@ -172,26 +188,89 @@ async fn take_off(context: &Context, object: &GuardrailRelease) -> Standing {
         Ok(release) => release,
         Err(message) => return Standing::refused("NoTarget", format!("spec.target: {message}")),
     };
-    if let Some(message) = unknown_baseline(context, &observed, &release) {
+    let library = context.library().guardrails;
+    if let Some(message) = unknown_baseline(&library, &observed, &release) {
         return Standing::refused("UnknownBaseline", message);
     }
-    let ruling = rule(&observed, &release);
+    let mut ruling = release.rule(&ground(&observed, &library));
     if let Some(message) = ruling.refused {
         return Standing::refused(CANNOT, message);
     }
+    let parting = match Parting::of(&ruling, object, &observed, now) {
+        Ok(parting) => parting,
+        Err(message) => return Standing::new(ReleaseState::Pending, "InvalidSpec", message, jittered(AFTER_FAILURE)),
+    };
+    let mut steps = std::mem::take(&mut ruling.detach);
+    steps.append(&mut ruling.keep);
+    if parting.is_due(now) {
+        steps.append(&mut ruling.then);
+    }
     let tags = Tags::new(context, &observed, &[]);
     let stands = || still_asked(context, object);
-    let enacted = enact::enact(context, &observed, &release.name, &ruling.detach, &tags, &stands).await;
+    let enacted = enact::enact(context, &observed, &release.name, &steps, &tags, &stands).await;
     // Readings that do not show what was written are asked for again by the sets; without one it is asked for here.
     if observed.settling {
         context.feeds.request_policies(&object.spec.organization_ref.name);
     }
     let mut standing = standing(&release, &ruling.above, &enacted);
+    parting.wait(&mut standing, &release, now);
     if observed.settling && standing.state == ReleaseState::Active {
         standing.next = AFTER_WRITES;
     }
     standing.done = enacted.done.iter().map(Step::to_string).collect();
     standing
+}
+
+/// How far it is that guardrails which stay have a policy of their own, where one of several in a policy comes off.
+enum Parting {
+    /// There is nothing to wait for.
+    None,
+    /// That policy is not in place yet.
+    Begun,
+    /// It is, since then, and surely enforced at that time.
+    Kept { since: Timestamp, due: Timestamp },
+}
+
+impl Parting {
+    fn of(ruling: &Ruling, object: &GuardrailRelease, observed: &Observed, now: Timestamp) -> Result<Self, String> {
+        if ruling.then.is_empty() {
+            return Ok(Self::None);
+        }
+        let before = object.status.as_ref().and_then(|status| status.kept_since.as_ref()).map(|at| at.0);
+        // What was written a moment ago may not be there yet; what is on record was.
+        if !ruling.keep.is_empty() || (before.is_none() && observed.settling) {
+            return Ok(Self::Begun);
+        }
+        let delay = &observed.object.spec.guardrails.propagation_delay;
+        let delay = signed("spec.guardrails.propagationDelay", delay).map_err(|blocked| blocked.message)?;
+        let since = before.unwrap_or(now);
+        Ok(Self::Kept { since, due: since.checked_add(delay).unwrap_or(Timestamp::MAX) })
+    }
+
+    fn is_due(&self, now: Timestamp) -> bool {
+        matches!(self, Self::Kept { due, .. } if *due <= now)
+    }
+
+    /// Says what is waited for, unless something else stands in the way.
+    fn wait(&self, standing: &mut Standing, release: &Release, now: Timestamp) {
+        let (since, due) = match self {
+            Self::None => return,
+            Self::Begun => (None, None),
+            Self::Kept { since, due } => (Some(*since), Some(*due)),
+        };
+        standing.kept_since = since;
+        if standing.state != ReleaseState::Active || self.is_due(now) {
+            return;
+        }
+        let when = due.map_or_else(|| "some time from now".to_owned(), |due| format!("at {due}"));
+        let message = format!(
+            "{} shares a policy with guardrails that stay on {}: these get a policy of their own there first, and it comes off when that is \
+             surely enforced, {when} (spec.guardrails.propagationDelay); to have it off at once, release \"*\" there, which takes off all",
+            release.baseline, release.target
+        );
+        let next = due.map_or(AFTER_WRITES, |due| until(due, now));
+        *standing = Standing { kept_since: since, ..Standing::new(ReleaseState::Pending, "Parting", message, next) };
+    }
 }
 
 fn standing(release: &Release, above: &[String], enacted: &Enacted) -> Standing {
@@ -217,11 +296,11 @@ fn standing(release: &Release, above: &[String], enacted: &Enacted) -> Standing 
 }
 
 /// A name that no guardrail has, in words.
-fn unknown_baseline(context: &Context, observed: &Observed, release: &Release) -> Option<String> {
+fn unknown_baseline(library: &[Guardrail], observed: &Observed, release: &Release) -> Option<String> {
     let name = &release.baseline;
     let known = name == "*"
         || observed.plan.carriers.contains_key(name)
-        || context.library().guardrails.iter().any(|guardrail| guardrail.name == *name);
+        || library.iter().any(|guardrail| guardrail.name == *name);
     (!known)
         .then(|| format!("spec.baseline: there is no guardrail {name:?}, in the library or in AWS; correct the name"))
 }
@@ -233,7 +312,7 @@ async fn report(
     standing: &Standing,
     now: Timestamp,
 ) -> Result<(), Error> {
-    let Standing { state, reason, message, done, .. } = standing;
+    let Standing { state, reason, message, done, kept_since, .. } = standing;
     let facts = match state {
         ReleaseState::Active => {
             vec![Fact::yes("Ready", reason, message.clone()), Fact::yes("Released", reason, message.clone())]
@@ -251,6 +330,8 @@ async fn report(
         observed_generation: release.metadata.generation,
         state: Some(*state),
         detached,
+        // Whole seconds are kept: what is waited for is not to be shorter for that.
+        kept_since: kept_since.map(|at| time(at.saturating_add(SignedDuration::from_millis(999)).unwrap_or(at))),
         conditions: Vec::new(),
     };
     let writer = StatusWriter::new(context.client.clone(), MANAGER, FIELDS, CONDITIONS);

@@ -10,7 +10,10 @@ use soc2_feed::ORGANIZATIONS;
 use soc2_guardrails::fight::{self, Reverts};
 use soc2_guardrails::hold::{BREAK_GLASS, is_about, subject_of};
 use soc2_guardrails::plan::baseline_of;
-use soc2_guardrails::{Because, Deed, Drift, Release, SetPlan, Step, TargetId, Withheld, responsible, withhold};
+use soc2_guardrails::release::{Ground, kept_off, needed_by, reduced};
+use soc2_guardrails::{
+    Because, Deed, Document, Drift, Release, SetPlan, Step, TargetId, Withheld, responsible, withhold,
+};
 
 use super::observe::Observed;
 use super::releases;
@@ -42,6 +45,8 @@ pub struct Restraints {
     pub released: Vec<ReleasedStatus>,
     /// What they kept off before and no more.
     pub ended: Vec<ReleasedStatus>,
+    /// Policies, by what they are for, that say less than they have to only because of releases.
+    pub reduced: BTreeSet<String>,
 }
 
 /// Holds steps back.
@@ -56,11 +61,17 @@ pub fn restrain(
     let status = set.status.clone().unwrap_or_default();
     let view = context.feeds.view(&observed.object.name_any());
     let facts = view.map(|view| view.facts).unwrap_or_default();
-    let active = releases::active(context, observed, now);
+    let library = context.library();
+    let ground = releases::ground(observed, &library.guardrails);
+    let active = releases::active(context, observed, &library.guardrails, now);
     let released = released(observed, plan, &active);
+    let (steps, less) = without_released(&active, &ground, steps);
+    // Also of what is not to be put back yet.
+    let (_, of_plan) = without_released(&active, &ground, plan.steps.clone());
+    let reduced: BTreeSet<String> = of_plan.iter().map(|withheld| withheld.step.baseline().to_owned()).collect();
     let is_drift = status.applied.as_ref().is_some_and(|applied| applied.hash == plan.wanted);
     let found: Vec<Found<'_>> =
-        if is_drift { differences(plan, &status, &facts.deeds, &released, now) } else { Vec::new() };
+        if is_drift { differences(plan, &status, &facts.deeds, (&released, &reduced), now) } else { Vec::new() };
     let holds = holds(observed, &status, &found, now);
     let keys: BTreeSet<String> = plan.steps.iter().filter_map(|step| key(observed, step)).collect();
     let acted = acted(set);
@@ -72,14 +83,17 @@ pub fn restrain(
         && facts.events.iter().any(|queue| queue.source == ORGANIZATIONS && !queue.heard && queue.error.is_none());
     let because = |step: &Step| -> Option<Because> {
         if matches!(step, Step::Detach { .. } | Step::Delete { .. }) {
-            return None;
+            let needed = needed_by(&active, &observed.organization, step).filter(|_| !plan.removing);
+            return needed.map(of_release);
         }
         released_step(observed, &active, step)
+            .or_else(|| kept_off(&active, &ground, step).map(of_release))
             .or_else(|| fighting(&reverts, &key(observed, step)?))
             .or_else(|| held(&holds, step))
             .or_else(|| unheard.then_some(Because::Unheard))
     };
-    let (steps, withheld) = withhold(steps, because);
+    let (steps, mut withheld) = withhold(steps, because);
+    withheld.extend(less);
     let ended = status.released.iter().filter(|before| !released.iter().any(|still| is_same(still, before)));
     Restraints {
         steps,
@@ -89,7 +103,36 @@ pub fn restrain(
         reverts: reverts.iter().map(to_status).collect(),
         ended: ended.cloned().collect(),
         released,
+        reduced,
     }
+}
+
+/// Changes of policies with several guardrails without what releases took out of these, and those that are nothing else.
+fn without_released(releases: &[Release], ground: &Ground<'_>, steps: Vec<Step>) -> (Vec<Step>, Vec<Withheld>) {
+    let (mut left, mut withheld) = (Vec::new(), Vec::new());
+    for step in steps {
+        match reduced(releases, ground, &step) {
+            None => left.push(step),
+            Some((less, release)) if is_done(ground, &less) => {
+                withheld.push(Withheld { step, because: of_release(release) });
+            }
+            Some((less, _)) => left.push(less),
+        }
+    }
+    (left, withheld)
+}
+
+/// Whether a policy is already as a step would make it.
+fn is_done(ground: &Ground<'_>, step: &Step) -> bool {
+    let Step::Update { id, policy, .. } = step else { return false };
+    let document = |content: &str| Document::parse(content).ok();
+    ground.inventory.policies.get(id).is_some_and(|found| {
+        found.name == policy.name && document(&found.content).is_some_and(|one| Some(one) == document(&policy.content))
+    })
+}
+
+fn of_release(release: &Release) -> Because {
+    Because::Release { name: release.name.clone(), until: release.until }
 }
 
 /// Whether a person did something to the set since the last report: fights are begun anew then.
@@ -113,29 +156,34 @@ fn is_same(one: &ReleasedStatus, other: &ReleasedStatus) -> bool {
     (&one.baseline, &one.target) == (&other.baseline, &other.target)
 }
 
-/// Where releases keep a baseline of this set off.
+/// Where releases keep a baseline of this set off: where it is to be in the end, and where its waves want it before that.
 fn released(observed: &Observed, plan: &SetPlan, releases: &[Release]) -> Vec<ReleasedStatus> {
-    let mut found = Vec::new();
-    for baseline in &plan.baselines {
-        for target in &baseline.targets {
-            let keeps_off = |release: &&Release| release.keeps_off(&observed.organization, &baseline.name, &target.id);
-            found.extend(releases.iter().find(keeps_off).map(|release| ReleasedStatus {
-                baseline: baseline.name.clone(),
-                target: target.id.0.clone(),
-                release: release.name.clone(),
-                until: time(release.until),
-            }));
-        }
-    }
-    found.truncate(MOST);
-    found
+    let in_the_end = plan.baselines.iter().flat_map(|baseline| {
+        let name = baseline.name.as_str();
+        baseline.targets.iter().map(move |target| (name, &target.id))
+    });
+    let in_waves = plan.rollout.iter().flat_map(|rollout| &rollout.waves).flat_map(|wave| &wave.steps);
+    let in_waves = in_waves.filter_map(|step| match step {
+        Step::Attach { baseline, target, .. } => Some((baseline_of(baseline), &target.id)),
+        _ => None,
+    });
+    let places: BTreeSet<(&str, &TargetId)> = in_the_end.chain(in_waves).collect();
+    let found = places.into_iter().filter_map(|(name, target)| {
+        let keeps_off = |release: &&Release| release.keeps_off(&observed.organization, name, target);
+        releases.iter().find(keeps_off).map(|release| ReleasedStatus {
+            baseline: name.to_owned(),
+            target: target.0.clone(),
+            release: release.name.clone(),
+            until: time(release.until),
+        })
+    });
+    found.take(MOST).collect()
 }
 
 fn released_step(observed: &Observed, releases: &[Release], step: &Step) -> Option<Because> {
     let Step::Attach { baseline, target, .. } = step else { return None };
     let keeps_off = |release: &&Release| release.keeps_off(&observed.organization, baseline, &target.id);
-    let release = releases.iter().find(keeps_off)?;
-    Some(Because::Release { name: release.name.clone(), until: release.until })
+    releases.iter().find(keeps_off).map(of_release)
 }
 
 fn fighting(reverts: &[Reverts], key: &str) -> Option<Because> {
@@ -160,10 +208,10 @@ fn differences<'a>(
     plan: &'a SetPlan,
     status: &GuardrailSetStatus,
     deeds: &'a [Deed],
-    released: &[ReleasedStatus],
+    (released, reduced): (&[ReleasedStatus], &BTreeSet<String>),
     now: Timestamp,
 ) -> Vec<Found<'a>> {
-    let is_ours = |drift: &Drift| matches!(drift, Drift::Staged { .. }) || is_released(drift, released);
+    let is_ours = |drift: &Drift| matches!(drift, Drift::Staged { .. }) || is_released(drift, plan, released, reduced);
     let differing = plan.drift.iter().filter(|drift| !drift.is_harmless() && !is_ours(drift));
     let found = differing.take(MOST).map(|drift| {
         let what: String = drift.to_string().chars().take(LONGEST).collect();
@@ -191,10 +239,20 @@ fn differences<'a>(
     found.collect()
 }
 
-/// Whether a difference is what a release wants.
-pub fn is_released(drift: &Drift, released: &[ReleasedStatus]) -> bool {
-    let Drift::Detached { baseline, target, .. } = drift else { return false };
-    released.iter().any(|found| found.baseline == *baseline && TargetId(found.target.clone()) == target.id)
+/// Whether a difference is what a release wants. `reduced`: policies that say less only because of releases.
+pub fn is_released(drift: &Drift, plan: &SetPlan, released: &[ReleasedStatus], reduced: &BTreeSet<String>) -> bool {
+    match drift {
+        Drift::Detached { baseline, target, .. } => {
+            released.iter().any(|found| found.target == target.id.0 && is_in(plan, &found.baseline, baseline))
+        }
+        Drift::Edited { baseline, .. } => reduced.contains(baseline),
+        _ => false,
+    }
+}
+
+/// Whether the policy for `key` carries a baseline of a set: its own, a variant of it, or one with several.
+pub fn is_in(plan: &SetPlan, baseline: &str, key: &str) -> bool {
+    plan.baselines.iter().any(|found| found.name == baseline && found.key.as_deref() == Some(key))
 }
 
 /// Differences that break-glass principals made, each for as long as it is left alone.

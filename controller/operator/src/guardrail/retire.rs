@@ -102,6 +102,8 @@ pub async fn retain(context: &Context, observed: &Observed, set: Arc<GuardrailSe
     let planned = observed.plan.sets.iter().find(|plan| plan.name == set.name_any());
     let own = planned.iter().flat_map(|plan| &plan.own).cloned();
     let named = mine.iter().flat_map(of_mine).cloned();
+    let name = set.name_any();
+    let own = own.chain(observed.plan.standing_in(&name).map(str::to_owned));
     let left: Vec<String> = named.chain(own).collect::<BTreeSet<String>>().into_iter().collect();
     if !left.is_empty()
         && let Err(held) = enact::tag(context, observed, &left, RETAINED_TAG, &set.name_any()).await

@@ -14,11 +14,11 @@ use crate::guardrail_changes::organization;
 use crate::guardrails::{targets, writes};
 
 const CANARY: &str = "363636363636";
-const LEAVE: &str = "deny-leave-org";
-const REGIONS: &str = "restrict-regions";
+pub(crate) const LEAVE: &str = "deny-leave-org";
+pub(crate) const REGIONS: &str = "restrict-regions";
 
 /// A set for Workloads, the canary unit first.
-fn set(spec: &Value) -> String {
+pub(crate) fn set(spec: &Value) -> String {
     let waves = json!([{"organizationalUnit": {"path": "Workloads/Prod/Canary"}}, {"rest": true}]);
     automatic_set("leave-org", with(json!({"rollout": {"waves": waves, "soak": "5s"}}), spec.clone()))
 }
@@ -32,7 +32,7 @@ fn regions(allowed: &[&str], trail: Option<&Path>) -> String {
     }
 }
 
-fn gated(trail: &Path) -> Value {
+pub(crate) fn gated(trail: &Path) -> Value {
     let source = json!({"cloudTrail": {"url": format!("file://{}", trail.display())}});
     json!({
         "waves": [{"accountIds": [CANARY]}, {"rest": true}], "soak": "5s",
@@ -66,12 +66,12 @@ fn record(trail: &Path, name: &str, call: (&str, &str), error: &str) -> Result<(
 
 const DENIED: &str = "explicit deny in a service control policy";
 
-fn trail(stand: &Stand) -> PathBuf {
+pub(crate) fn trail(stand: &Stand) -> PathBuf {
     stand.dir.path().join("trail")
 }
 
 /// Runs `soc2ctl` as the cluster's administrator.
-async fn soc2ctl(stand: &Stand, args: &[&str]) -> Result<(i32, String)> {
+pub(crate) async fn soc2ctl(stand: &Stand, args: &[&str]) -> Result<(i32, String)> {
     let output = tokio::process::Command::new(binaries::find("soc2ctl", "SOC2CTL")?)
         .args(args)
         .env("KUBECONFIG", stand.plane.admin_kubeconfig())
@@ -83,14 +83,14 @@ async fn soc2ctl(stand: &Stand, args: &[&str]) -> Result<(i32, String)> {
 }
 
 /// The policies of a baseline as they really are.
-async fn policies(stand: &Stand, baseline: &str) -> Result<Vec<Value>> {
+pub(crate) async fn policies(stand: &Stand, baseline: &str) -> Result<Vec<Value>> {
     let found = stand.sandbox.get("/world/policies").await?;
     let list = found["policies"].as_array().cloned().unwrap_or_default();
     Ok(list.into_iter().filter(|policy| policy["tags"]["soc2-operator.dev/baseline"] == baseline).collect())
 }
 
 /// Waits until the policies of a baseline are attached to exactly these.
-async fn attached(stand: &Stand, baseline: &str, places: &[&str]) -> Result<()> {
+pub(crate) async fn attached(stand: &Stand, baseline: &str, places: &[&str]) -> Result<()> {
     let mut wanted = Vec::new();
     for place in places {
         wanted.push(if place.parse::<u64>().is_ok() { (*place).to_owned() } else { stand.sandbox.unit(place).await? });
@@ -111,7 +111,7 @@ async fn status(stand: &Stand) -> Result<Value> {
 }
 
 /// All policies as they really are.
-async fn world(stand: &Stand) -> Result<Value> {
+pub(crate) async fn world(stand: &Stand) -> Result<Value> {
     Ok(stand.sandbox.get("/world/policies").await?["policies"].clone())
 }
 
@@ -284,20 +284,21 @@ async fn a_changed_content_is_staged_and_a_crash_and_a_rollback_leave_the_old_on
     let before = world(&stand).await?;
     stand.plane.apply_yaml(&regions(&["us-east-1"], Some(&trail(&stand)))).await?;
     stand.condition("grset", "leave-org", "AwaitingPromotion", "True", "NoData").await?;
-    denied_in(&trail(&stand), "eu-west-1")?;
+    denied_in(&trail(&stand), "eu-west-1", "c")?;
     stand.condition("grset", "leave-org", "RolledBack", "True", "GateFailed").await.with_context(|| operator.log())?;
     ensure!(world(&stand).await? == before, "AWS is as before");
     Ok(())
 }
 
-/// The same call in another Region.
-fn denied_in(trail: &Path, region: &str) -> Result<()> {
+/// The same call in another Region, in a file of this name.
+pub(crate) fn denied_in(trail: &Path, region: &str, name: &str) -> Result<()> {
     record(trail, "b", ("ec2.amazonaws.com", "RunInstances"), DENIED)?;
     let day = Timestamp::now().strftime("%Y/%m/%d").to_string();
     let file = trail.join(format!("AWSLogs/{CANARY}/CloudTrail/eu-west-1/{day}/b.json"));
     let text = std::fs::read_to_string(&file)?.replace("ap-south-1", region);
-    std::fs::write(trail.join("c.draft"), text)?;
-    Ok(std::fs::rename(trail.join("c.draft"), file.with_file_name("c.json"))?)
+    let draft = trail.join(format!("{name}.draft"));
+    std::fs::write(&draft, text)?;
+    Ok(std::fs::rename(draft, file.with_file_name(format!("{name}.json")))?)
 }
 
 #[tokio::test]

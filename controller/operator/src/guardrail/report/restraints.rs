@@ -4,11 +4,11 @@ use std::collections::BTreeSet;
 
 use soc2_crds::{GuardrailSet, ReleasedStatus};
 use soc2_guardrails::hold::{HOLD_TAG, subject};
-use soc2_guardrails::{Because, Drift, SetPlan, Step, Withheld};
+use soc2_guardrails::{BaselinePlan, Because, Drift, SetPlan, Step, Withheld};
 
 use super::Outcome;
 use super::facts::keep;
-use crate::guardrail::restrain::{BREAK_GLASS_DRIFT, Restraints, is_released};
+use crate::guardrail::restrain::{BREAK_GLASS_DRIFT, is_in, is_released};
 use crate::guardrail::tags::BY_TAG;
 use crate::kubernetes::conditions::Fact;
 use crate::kubernetes::events::Happening;
@@ -23,7 +23,7 @@ impl Outcome<'_> {
 
     /// What differs, in words: who changed it, where that is known, and what a release keeps off.
     pub(super) fn drift(&self) -> String {
-        let lines: Vec<String> = self.plan.drift.iter().take(NAMED).map(|drift| told(drift, self.restraints)).collect();
+        let lines: Vec<String> = self.plan.drift.iter().take(NAMED).map(|drift| self.told(drift)).collect();
         let more = self.plan.drift.len().saturating_sub(lines.len());
         let text = lines.join("; ");
         if more > 0 { format!("{text}; and {more} more") } else { text }
@@ -31,37 +31,52 @@ impl Outcome<'_> {
 
     /// Whether something differs that no release wants.
     pub(super) fn drifted(&self) -> bool {
-        self.plan.drift.iter().any(|drift| !is_released(drift, &self.restraints.released))
+        self.plan.drift.iter().any(|drift| !self.is_released(drift))
+    }
+
+    fn is_released(&self, drift: &Drift) -> bool {
+        is_released(drift, self.plan, &self.restraints.released, &self.restraints.reduced)
+    }
+
+    fn told(&self, drift: &Drift) -> String {
+        let text = drift.to_string();
+        if self.is_released(drift) {
+            return format!("{text}, because it is released");
+        }
+        let of_it = self.restraints.differences.iter().find(|difference| text.starts_with(&difference.what));
+        let Some((by, call, at)) = of_it.and_then(|of| Some((of.by.as_ref()?, of.call.as_ref()?, of.at.as_ref()?)))
+        else {
+            return text;
+        };
+        format!("{text} ({call} by {by} at {})", at.0)
     }
 
     /// Whether a step puts back what a release kept off.
     pub(super) fn ends_release(&self, step: &Step) -> bool {
-        self.restraints.ended.iter().any(|ended| puts_back(step, ended))
+        self.restraints.ended.iter().any(|ended| puts_back(self.plan, step, ended))
     }
 
     /// What releases kept off that are over, and is still off: to put it back will be no drift.
     pub(super) fn to_be_put_back(&self) -> impl Iterator<Item = &ReleasedStatus> {
         let left = |step: &&Step| !self.enacted.done.contains(step);
-        let is_off =
-            move |ended: &&ReleasedStatus| self.plan.steps.iter().filter(left).any(|step| puts_back(step, ended));
+        let is_off = move |ended: &&ReleasedStatus| {
+            self.plan.steps.iter().filter(left).any(|step| puts_back(self.plan, step, ended))
+        };
         self.restraints.ended.iter().filter(is_off)
     }
 }
 
-fn puts_back(step: &Step, released: &ReleasedStatus) -> bool {
-    matches!(step, Step::Attach { baseline, target, .. } if released.baseline == *baseline && released.target == target.id.0)
-}
-
-fn told(drift: &Drift, restraints: &Restraints) -> String {
-    let text = drift.to_string();
-    if is_released(drift, &restraints.released) {
-        return format!("{text}, because it is released");
-    }
-    let of_it = restraints.differences.iter().find(|difference| text.starts_with(&difference.what));
-    let Some((by, call, at)) = of_it.and_then(|of| Some((of.by.as_ref()?, of.call.as_ref()?, of.at.as_ref()?))) else {
-        return text;
+/// Whether a step puts back what a release kept off: an attachment, or a guardrail of several in a policy.
+fn puts_back(plan: &SetPlan, step: &Step, released: &ReleasedStatus) -> bool {
+    let there = match step {
+        Step::Attach { target, .. } => released.target == target.id.0,
+        Step::Update { .. } => {
+            let shares = |found: &&BaselinePlan| found.name == released.baseline && !found.packed_with.is_empty();
+            plan.baselines.iter().any(|found| shares(&found))
+        }
+        _ => false,
     };
-    format!("{text} ({call} by {by} at {})", at.0)
+    there && is_in(plan, &released.baseline, step.baseline())
 }
 
 /// The facts with what is held back.
