@@ -117,7 +117,7 @@ fn one_bad_object_stops_no_other_but_is_told() {
     ]);
     assert_eq!(run.code, 2);
     assert!(
-        run.errors.contains("bad.yaml:1: ComplianceProfile bad: spec.organizationRef: is required"),
+        run.errors.contains("bad.yaml:4: ComplianceProfile bad: spec.organizationRef: is required"),
         "{}",
         run.errors
     );

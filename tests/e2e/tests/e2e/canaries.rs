@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use anyhow::{Context, Result, ensure};
-use e2e::stand::Stand;
+use anyhow::{Context, Result, bail, ensure};
+use e2e::stand::{Stand, condition_of};
 use e2e::tap::{Spoil, Tap};
+use e2e::wait::{PATIENCE, within};
 use e2e::{Operator, OperatorOptions, Sandbox, eventually};
 use serde_json::{Value, json};
 
@@ -70,9 +71,19 @@ impl Search {
         Ok(())
     }
 
+    /// Waits until the organization can be read, or cannot: what failed is tried again after waits that grow.
+    pub(crate) async fn read(&self, status: &str) -> Result<()> {
+        within(3 * PATIENCE, "a reading of the organization", || async {
+            let object = self.stand.get("awsorg", "acme").await?;
+            let read = condition_of(&object, "OrganizationRead").context("not yet")?;
+            if read["status"] == status { Ok(()) } else { bail!("{read}") }
+        })
+        .await
+    }
+
     pub(crate) async fn settled(&self) -> Result<()> {
         let stand = &self.stand;
-        stand.condition("awsorg", "acme", "OrganizationRead", "True", "").await?;
+        self.read("True").await?;
         stand.condition("awsorg", "acme", "FindingsComplete", "True", "Complete").await?;
         stand.condition("awsorg", "acme", "EventsReceived", "True", "").await?;
         stand.condition("cprof", "production", "Ready", "True", "Assessed").await?;
@@ -148,11 +159,11 @@ impl Search {
             self.look(operator).await?;
         }
         for spoil in [Spoil::Half, Spoil::Page] {
-            self.stand.condition("awsorg", "acme", "OrganizationRead", "True", "").await?;
+            self.read("True").await?;
             self.stand.sandbox.post("/credentials/expire", json!({})).await?;
             self.tap.spoil(spoil);
             // Until the attempts are over and it is said.
-            self.stand.condition("awsorg", "acme", "OrganizationRead", "False", "").await?;
+            self.read("False").await?;
             ensure!(self.tap.spoiled() > 2);
             self.look(operator).await?;
             self.keep_objects().await?;

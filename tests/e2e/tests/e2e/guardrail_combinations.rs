@@ -205,9 +205,6 @@ async fn a_release_takes_off_every_variant_and_all_of_them_come_back() -> Result
     stand.kubectl(&["delete", "grrel", "night"]).await?;
     for name in ["one", "two"] {
         whole(&stand, name).await.with_context(|| operator.log())?;
-        let status = stand.get("grset", name).await?["status"].clone();
-        let mut reverted = status["baselines"].as_array().into_iter().flatten().map(|one| &one["driftReverted"]);
-        ensure!(reverted.all(|times| *times == 0), "a release is no drift: {:#}", status["baselines"]);
         stand.event(name, "ReleaseEnded").await?;
     }
     ensure!(world(&stand).await? == before, "{:#}", world(&stand).await?);
@@ -232,21 +229,28 @@ async fn fill(stand: &Stand, unit: &str, until: usize) -> Result<()> {
     Ok(())
 }
 
+/// Two guardrails in one policy on these units, because slots are short; gives it.
+async fn shared(stand: &Stand, paths: &[&str]) -> Result<Vec<(String, String, Vec<String>)>> {
+    let mut units = Vec::new();
+    for path in paths {
+        fill(stand, &stand.sandbox.unit(path).await?, 8).await?;
+        units.push(json!({"organizationalUnit": {"path": path}}));
+    }
+    stand.plane.apply_yaml(&organization("4s", "first")).await?;
+    let both = json!([{"name": "deny-leave-org"}, {"name": "deny-root"}]);
+    let spec = json!({"baselines": both, "targets": {"include": units}});
+    stand.plane.apply_yaml(&automatic_set(SET, spec)).await?;
+    stand.condition("grset", SET, "InSync", "True", "InSync").await?;
+    let before = ours(stand).await?;
+    ensure!(before.len() == 1 && before[0].0 == "pack/leave-org/1" && before[0].2.len() == paths.len(), "{before:#?}");
+    Ok(before)
+}
+
 #[tokio::test]
-async fn one_guardrail_of_a_shared_policy_is_released_and_the_others_stay() -> Result<()> {
+async fn one_guardrail_of_a_shared_policy_is_released_at_once_where_the_policy_is_nowhere_else() -> Result<()> {
     let stand = Stand::start().await?;
     let operator = stand.operator().await?;
-    let (workloads, sandbox) = (stand.sandbox.unit("Workloads").await?, stand.sandbox.unit("Sandbox").await?);
-    fill(&stand, &workloads, 8).await?;
-    fill(&stand, &sandbox, 8).await?;
-    stand.plane.apply_yaml(&organization("4s", "first")).await?;
-    let both = json!({"baselines": [{"name": "deny-leave-org"}, {"name": "deny-root"}]});
-    stand.plane.apply_yaml(&automatic_set(SET, both.clone())).await?;
-    stand.condition("grset", SET, "InSync", "True", "InSync").await.with_context(|| operator.log())?;
-    let before = ours(&stand).await?;
-    ensure!(before.len() == 1 && before[0].0 == "pack/leave-org/1", "{before:#?}");
-
-    // It is nowhere else: the policy says less, at once.
+    let before = shared(&stand, &["Workloads"]).await.with_context(|| operator.log())?;
     stand.plane.apply_yaml(&release("night", LEAVE, "Workloads")).await?;
     stand.condition("grrel", "night", "Released", "True", "Released").await.with_context(|| operator.log())?;
     let during = ours(&stand).await?;
@@ -261,21 +265,15 @@ async fn one_guardrail_of_a_shared_policy_is_released_and_the_others_stay() -> R
     ensure!(ours(&stand).await? == before, "{:#?}", ours(&stand).await?);
     let baselines = stand.get("grset", SET).await?["status"]["baselines"].clone();
     ensure!(baselines.as_array().into_iter().flatten().all(|one| one["driftReverted"] == 0), "{baselines:#}");
+    Ok(())
+}
 
-    // It is on two units: the others have a policy of their own on one of them first.
-    let mut wider = both;
-    wider["targets"] = json!({"include": [
-        {"organizationalUnit": {"path": "Workloads"}}, {"organizationalUnit": {"path": "Sandbox"}},
-    ]});
-    stand.plane.apply_yaml(&automatic_set(SET, wider)).await?;
-    eventually("both units to have it", || async {
-        let found = ours(&stand).await?;
-        ensure!(found.len() == 1 && found[0].2.len() == 2, "{found:#?}");
-        Ok(())
-    })
-    .await?;
-    whole(&stand, SET).await?;
-    let both_units = ours(&stand).await?;
+#[tokio::test]
+async fn where_a_shared_policy_is_elsewhere_too_the_others_have_one_of_their_own_first() -> Result<()> {
+    let stand = Stand::start().await?;
+    let operator = stand.operator().await?;
+    let before = shared(&stand, &["Workloads", "Sandbox"]).await.with_context(|| operator.log())?;
+    let sandbox = stand.sandbox.unit("Sandbox").await?;
     let promise = Before::of(&stand.sandbox).await?;
     stand.plane.apply_yaml(&release("dawn", LEAVE, "Sandbox")).await?;
     let parting = stand.condition("grrel", "dawn", "Ready", "False", "Parting").await?;
@@ -283,7 +281,7 @@ async fn one_guardrail_of_a_shared_policy_is_released_and_the_others_stay() -> R
     stand.condition("grrel", "dawn", "Released", "True", "Released").await.with_context(|| operator.log())?;
     let during = ours(&stand).await?;
     let stand_in = during.iter().find(|one| one.0.ends_with("/deny-leave-org")).context("nothing stands in")?;
-    ensure!(during.len() == 2 && stand_in.2 == [sandbox.clone()], "{during:#?}");
+    ensure!(during.len() == 2 && stand_in.2 == [sandbox], "{during:#?}");
     ensure!(!stand_in.1.contains("LeaveOrganization") && stand_in.1.contains(":root"), "{during:#?}");
     looked_at(&stand, "parted").await?;
     ensure!(ours(&stand).await? == during, "{:#?}", ours(&stand).await?);
@@ -292,7 +290,7 @@ async fn one_guardrail_of_a_shared_policy_is_released_and_the_others_stay() -> R
     stand.kubectl(&["delete", "grrel", "dawn"]).await?;
     eventually("it to be as before", || async {
         let found = ours(&stand).await?;
-        ensure!(found == both_units, "{found:#?}");
+        ensure!(found == before, "{found:#?}");
         Ok(())
     })
     .await

@@ -46,7 +46,7 @@ async fn nothing_secret_leaves_it_in_work_errors_and_restarts() -> Result<()> {
     let nowhere = format!("http://operator:{PROXY_PASSWORD}@127.0.0.1:1");
     options.env.push(("HTTP_PROXY".to_owned(), nowhere));
     let operator = Operator::start(options).await?;
-    search.stand.condition("awsorg", "acme", "OrganizationRead", "False", "").await?;
+    search.read("False").await?;
     search.look(&operator).await?;
     operator.terminate().await?;
     let log = search.stand.dir.path().join("logs/soc2-operator.log");
@@ -111,7 +111,7 @@ async fn nothing_secret_of_sessions_and_web_identities_leaves_it() -> Result<()>
     // The first answers make no sense.
     search.tap.spoil(Spoil::Half);
     let operator = Operator::start(options).await?;
-    search.stand.condition("awsorg", "acme", "OrganizationRead", "False", "").await?;
+    search.read("False").await?;
     search.look(&operator).await?;
     search.keep_objects().await?;
     search.nothing_leaked()?;

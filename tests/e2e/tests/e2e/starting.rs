@@ -27,9 +27,9 @@ async fn says(operator: &Operator, list: &str, what: &str, words: &str) -> Resul
     .await
 }
 
-/// What the log says of trouble, without times.
+/// What the log says of trouble, without times. On a machine that is busy with other tests the Lease may be renewed late.
 fn troubles(operator: &Operator) -> Vec<String> {
-    let bad = |line: &&str| line.contains(" WARN ") || line.contains(" ERROR ");
+    let bad = |line: &&str| (line.contains(" WARN ") || line.contains(" ERROR ")) && !line.contains("::lease: ");
     let log = operator.log();
     log.lines().filter(bad).filter_map(|line| Some(line.split_once(' ')?.1.trim().to_owned())).collect()
 }
