@@ -95,7 +95,8 @@ pub fn tell(scope: &Scope<'_>, all: &[Assessed], notes: &Notes) -> Exit {
                 }
             }
             Err(error) => {
-                complain(&format!("{}: ComplianceProfile {}: {error}", assessed.origin, assessed.name()));
+                let place = assessed.origin.of(&error.to_string());
+                complain(&format!("{place}: ComplianceProfile {}: {error}", assessed.name()));
                 exit = Exit::Unusable;
             }
         }
@@ -105,7 +106,9 @@ pub fn tell(scope: &Scope<'_>, all: &[Assessed], notes: &Notes) -> Exit {
         if let Some(message) = refused.get(&key) {
             notes.say(&format!(
                 "{}: ComplianceException {}/{} is refused and has no effect: {message}",
-                found.origin, key.0, key.1
+                found.origin.of(message),
+                key.0,
+                key.1
             ));
         }
     }

@@ -123,7 +123,7 @@ fn one_bad_object_stops_no_other_but_is_told() {
     );
     assert!(
         run.errors
-            .contains("bad.yaml:6: ComplianceProfile unknown: spec.controls[0].id: the catalogue knows no control"),
+            .contains("bad.yaml:11: ComplianceProfile unknown: spec.controls[0].id: the catalogue knows no control"),
         "{}",
         run.errors
     );
