@@ -9,7 +9,7 @@ use bench::Figures;
 type Section = (&'static str, fn(&mut Figures<'_>) -> Result<()>);
 
 /// Every section, in the order in which they are printed. A new one is a file in this crate and a line here.
-const SECTIONS: [Section; 12] = [
+const SECTIONS: [Section; 13] = [
     ("asff", bench::asff::run),
     ("assess", bench::assess::run),
     ("decide", bench::decide::run),

@@ -111,14 +111,6 @@ impl Operator {
         self.server.signal(Signal::SIGCONT)
     }
 
-    /// What `/readyz` says.
-    ///
-    /// # Errors
-    /// When it does not answer.
-    pub async fn readiness(&self) -> Result<Value> {
-        Ok(self.http.get(format!("{}/readyz", self.url)).send().await?.json().await?)
-    }
-
     /// Sends SIGTERM and waits for the end.
     ///
     /// # Errors

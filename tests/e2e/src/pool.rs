@@ -4,9 +4,10 @@
 //! part is gone or was changed that was there from the beginning, or that does not answer, is not used again.
 
 use std::collections::BTreeMap;
+use std::fs::OpenOptions;
 use std::ops::Deref;
 use std::os::unix::fs::symlink;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -19,7 +20,7 @@ use tempfile::TempDir;
 use crate::stand::{KINDS, install};
 
 /// Those that nobody uses. They end with the process, as every server of a control plane does.
-static IDLE: Mutex<Vec<Prepared>> = Mutex::new(Vec::new());
+static IDLE: Mutex<Vec<(ControlPlane, Before)>> = Mutex::new(Vec::new());
 
 /// Where the servers themselves write, whoever uses them.
 const THEIR_OWN: [&str; 8] = [
@@ -33,96 +34,113 @@ const THEIR_OWN: [&str; 8] = [
     "/registry/services/",
 ];
 
+/// Restoring takes less than this.
+const PATIENCE: Duration = Duration::from_secs(20);
+
 /// Most operations of one transaction of etcd.
 const TRANSACTION: usize = 100;
 
-/// A control plane with our CRDs and RBAC, of a test until it is dropped.
-pub struct Plane(Option<Prepared>);
+/// A control plane of a test until it is dropped.
+pub struct Plane {
+    plane: Option<ControlPlane>,
+    /// Of one that others use afterwards.
+    before: Option<Before>,
+}
 
-/// A control plane and what it was like before its first test.
-struct Prepared {
-    plane: ControlPlane,
+/// What a control plane was like before its first test.
+struct Before {
     audit: TempDir,
     /// Revision at which each key was made.
     kept: BTreeMap<String, String>,
 }
 
 impl Plane {
-    /// One that is as if it were new. Its audit log, of this test alone, is also at `audit`.
+    /// One with our CRDs and RBAC that is as if it were new. Its audit log, of this test alone, is also at `audit`.
     ///
     /// # Errors
     /// When none comes up.
     pub async fn take(audit: &Path) -> Result<Self> {
-        loop {
-            let idle = IDLE.lock().unwrap_or_else(PoisonError::into_inner).pop();
-            let Some(mut found) = idle else { break };
-            // One that hangs must not hold a test up.
-            let reset = tokio::time::timeout(Duration::from_secs(20), found.reset()).await;
-            if matches!(reset, Ok(Ok(()))) {
-                symlink(found.audit_log(), audit)?;
-                return Ok(Self(Some(found)));
-            }
-        }
-        let made = Prepared::new().await?;
-        symlink(made.audit_log(), audit)?;
-        Ok(Self(Some(made)))
+        let (plane, before) = match idle().await {
+            Some(found) => found,
+            None => prepared().await?,
+        };
+        symlink(before.audit_log(), audit)?;
+        Ok(Self { plane: Some(plane), before: Some(before) })
+    }
+
+    /// One that nobody else will use.
+    #[must_use]
+    pub fn of_its_own(plane: ControlPlane) -> Self {
+        Self { plane: Some(plane), before: None }
     }
 }
 
 impl Deref for Plane {
     type Target = ControlPlane;
 
+    #[expect(clippy::expect_used, reason = "it is there until it is dropped")]
     fn deref(&self) -> &ControlPlane {
-        #[expect(clippy::expect_used, reason = "it is there until it is dropped")]
-        let prepared = self.0.as_ref().expect("a plane");
-        &prepared.plane
+        self.plane.as_ref().expect("a plane")
     }
 }
 
 impl Drop for Plane {
     fn drop(&mut self) {
-        if let Some(prepared) = self.0.take() {
-            IDLE.lock().unwrap_or_else(PoisonError::into_inner).push(prepared);
+        if let (Some(plane), Some(before)) = (self.plane.take(), self.before.take()) {
+            IDLE.lock().unwrap_or_else(PoisonError::into_inner).push((plane, before));
         }
     }
 }
 
-impl Prepared {
-    async fn new() -> Result<Self> {
-        let audit = tempfile::tempdir()?;
-        let plane = ControlPlane::builder().audit_log(audit.path().join("audit.log")).start().await?;
-        install(&plane).await?;
-        plane.service_account("soc2-operator", "soc2-operator").await?;
-        let kept = keys(&plane).await?;
-        Ok(Self { plane, audit, kept })
+/// One that was used before and is as if it were new.
+async fn idle() -> Option<(ControlPlane, Before)> {
+    loop {
+        let (mut plane, before) = IDLE.lock().unwrap_or_else(PoisonError::into_inner).pop()?;
+        // One that hangs must not hold a test up.
+        let restored = tokio::time::timeout(PATIENCE, before.restore(&mut plane)).await;
+        if matches!(restored, Ok(Ok(()))) {
+            return Some((plane, before));
+        }
     }
+}
 
-    fn audit_log(&self) -> std::path::PathBuf {
+/// A new one.
+async fn prepared() -> Result<(ControlPlane, Before)> {
+    let audit = tempfile::tempdir()?;
+    let plane = ControlPlane::builder().audit_log(audit.path().join("audit.log")).start().await?;
+    install(&plane).await?;
+    plane.service_account("soc2-operator", "soc2-operator").await?;
+    let kept = keys(&plane).await?;
+    Ok((plane, Before { audit, kept }))
+}
+
+impl Before {
+    fn audit_log(&self) -> PathBuf {
         self.audit.path().join("audit.log")
     }
 
     /// Takes out what the last test left. Fails when that would not make it what it was.
-    async fn reset(&mut self) -> Result<()> {
+    async fn restore(&self, plane: &mut ControlPlane) -> Result<()> {
         // A client belongs to the runtime that made it, and each test has its own.
-        self.plane.reconnect().await?;
-        self.plane.check_running()?;
-        let now = keys(&self.plane).await?;
+        plane.reconnect().await?;
+        plane.check_running()?;
+        let now = keys(plane).await?;
         for (key, made) in &self.kept {
             ensure!(is_their_own(key) || now.get(key) == Some(made), "{key} is not what it was");
         }
         let left: Vec<&String> = now.keys().filter(|key| !self.kept.contains_key(*key) && !is_their_own(key)).collect();
         for some in left.chunks(TRANSACTION) {
             let deletes = some.iter().map(|key| json!({"requestDeleteRange": {"key": STANDARD.encode(key)}}));
-            etcd(&self.plane, "txn", json!({"success": deletes.collect::<Vec<_>>()})).await?;
+            etcd(plane, "txn", json!({"success": deletes.collect::<Vec<_>>()})).await?;
         }
         // A list waits until the server's cache has all that happened.
         for kind in KINDS {
             let path = format!("/apis/soc2-operator.dev/v1alpha1/{kind}");
-            let list = self.plane.read(&path).await?;
+            let list = plane.read(&path).await?;
             ensure!(list["items"].as_array().is_some_and(Vec::is_empty), "{kind} are left");
         }
-        self.plane.read("/apis/coordination.k8s.io/v1/namespaces/soc2-operator/leases").await?;
-        std::fs::OpenOptions::new().write(true).truncate(true).open(self.audit_log()).context("audit log")?;
+        plane.read("/apis/coordination.k8s.io/v1/namespaces/soc2-operator/leases").await?;
+        OpenOptions::new().write(true).truncate(true).open(self.audit_log()).context("audit log")?;
         Ok(())
     }
 }

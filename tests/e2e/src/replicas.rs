@@ -83,7 +83,9 @@ impl Replicas {
     /// What all of them wrote to their logs.
     #[must_use]
     pub fn logs(&self) -> String {
-        self.running.iter().map(|(identity, operator)| format!("--- {identity}\n{}", operator.log())).collect()
+        let logs: Vec<String> =
+            self.running.iter().map(|(identity, operator)| format!("--- {identity}\n{}", operator.log())).collect();
+        logs.join("\n")
     }
 }
 

@@ -64,6 +64,7 @@ impl Stand {
         let sandbox = Sandbox::start_with(&Sandbox::demo_world(), &["--no-limits"]).await?;
         rights(&plane).await?;
         let identity = plane.service_account("soc2-operator", "soc2-operator").await?;
+        let plane = Plane::of_its_own(plane);
         Ok(Self { plane, sandbox, dir, kubeconfig: identity.kubeconfig })
     }
 
