@@ -23,6 +23,9 @@
 {{- with $operator.awsWriteAttemptTimeout }}
 - --aws-write-attempt-timeout={{ . }}
 {{- end }}
+{{- with $operator.writeTurn }}
+- --write-turn={{ . }}
+{{- end }}
 {{- with $operator.postureWritesPerSecond }}
 - --posture-writes-per-second={{ int64 . }}
 {{- end }}

@@ -76,6 +76,11 @@ impl Troubles {
     /// Says that a kind cannot be watched. All kinds fail alike when the API server is away: that is one line.
     pub fn watch_failed(&self, kind: &'static str, error: &(dyn Error + 'static)) {
         let trouble = without_passwords(&chain(error));
+        // What every watch is told that was away for long; it lists anew.
+        if trouble.contains("too old resource version") {
+            tracing::debug!(kind, trouble, "listed anew");
+            return;
+        }
         if let Ok(mut of_kinds) = self.of_kinds.lock() {
             of_kinds.insert(kind, trouble.clone());
         }

@@ -68,6 +68,17 @@ impl Effect {
         }
     }
 
+    /// Whether it makes what was there before a write that no reading has shown.
+    fn returns_from(&self, old: &Entry) -> bool {
+        match (self, &old.effect) {
+            (Self::Attached { .. }, Self::Detached { .. }) | (Self::Detached { .. }, Self::Attached { .. }) => true,
+            (Self::Policy { policy, .. }, Self::Policy { .. }) => {
+                old.earlier.iter().any(|(name, content)| *name == policy.name && *content == policy.content)
+            }
+            _ => false,
+        }
+    }
+
     /// Whether somebody's call may have undone it.
     fn may_be_undone_by(&self, deed: &Deed) -> bool {
         let (call, about) = (deed.call.as_str(), deed.policy.as_deref() == Some(self.id()));
@@ -94,6 +105,8 @@ struct Entry {
     earlier: Vec<(String, String)>,
     /// Readings that are behind may not have the policy at all.
     is_new: bool,
+    /// It makes what was there before a write that no reading has shown: a reading that is behind both looks as if it showed this one.
+    is_return: bool,
 }
 
 impl Entry {
@@ -101,8 +114,12 @@ impl Entry {
     fn is_undone_in(&self, reading: &PolicyInventory) -> bool {
         let Effect::Policy { id, policy, .. } = &self.effect else { return false };
         reading.policies.get(id).is_some_and(|found| {
-            let is = |name: &str, content: &str| found.name == name && found.content == content;
-            !is(&policy.name, &policy.content) && !self.earlier.iter().any(|(name, content)| is(name, content))
+            // Name and content come from two calls: one may be behind, and the other not.
+            let is_known = |of: fn(&(String, String)) -> &String, now: &String, shown: &String| {
+                shown == now || self.earlier.iter().any(|earlier| of(earlier) == shown)
+            };
+            !is_known(|(name, _)| name, &policy.name, &found.name)
+                || !is_known(|(_, content)| content, &policy.content, &found.content)
         })
     }
 
@@ -121,7 +138,7 @@ pub struct Overlay {
 impl Overlay {
     /// Remembers a write that was done at `since`; what was written before about the same no longer holds.
     pub fn push(&mut self, effect: Effect, since: Timestamp) {
-        let (mut earlier, mut is_new) = (Vec::new(), false);
+        let (mut earlier, mut is_new, mut is_return) = (Vec::new(), false, false);
         if let Effect::Policy { before, .. } = &effect {
             earlier.extend(before.as_ref().map(|before| (before.name.clone(), before.content.clone())));
             is_new = before.is_none();
@@ -130,13 +147,14 @@ impl Overlay {
         let place =
             self.entries.iter().position(|old| old.effect.is_replaced_by(&effect)).unwrap_or(self.entries.len());
         for old in self.entries.extract_if(.., |old| old.effect.is_replaced_by(&effect)) {
+            is_return |= old.is_return || effect.returns_from(&old);
             earlier.extend(old.earlier);
             is_new |= old.is_new;
             if let Effect::Policy { policy, .. } = old.effect {
                 earlier.push((policy.name, policy.content));
             }
         }
-        self.entries.insert(place, Entry { at: Instant::now(), since, effect, earlier, is_new });
+        self.entries.insert(place, Entry { at: Instant::now(), since, effect, earlier, is_new, is_return });
     }
 
     /// Whether every write shows.
@@ -150,7 +168,7 @@ impl Overlay {
     pub fn over(&mut self, reading: &PolicyInventory, deeds: &[Deed]) -> Option<PolicyInventory> {
         self.entries.retain(|entry| {
             let undone = entry.is_undone_in(reading) || deeds.iter().any(|deed| entry.is_undone_by(deed));
-            entry.at.elapsed() < PATIENCE && !shows(reading, &entry.effect) && !undone
+            entry.at.elapsed() < PATIENCE && (entry.is_return || !shows(reading, &entry.effect)) && !undone
         });
         let is_new = |entry: &Entry| entry.is_new.then(|| entry.effect.id().to_owned());
         let new: BTreeSet<String> = self.entries.iter().filter_map(is_new).collect();
@@ -295,9 +313,31 @@ mod tests {
                 assert_eq!(laid.policies["p-1"].content, policy.content);
             }
         }
+        // The name is as it is now, the content is behind.
+        let mut from_terraform = policy("old");
+        from_terraform.name = "theirs".to_owned();
+        let adopted = Effect::Policy { id: "p-1".to_owned(), policy: policy("new"), before: Some(from_terraform) };
+        assert!(overlay(&[adopted]).over(&reading("old"), &[]).is_some());
         let mut renamed = reading("old");
         renamed.policies.get_mut("p-1").unwrap().name = "mine".to_owned();
         assert!(overlay(&[wrote("new", Some("old"))]).over(&renamed, &[]).is_none());
+    }
+
+    #[test]
+    fn what_goes_back_to_how_it_was_is_not_shown_by_a_reading_from_before_both() {
+        let detached = Effect::Detached { id: "p-1".to_owned(), target: "ou-1".to_owned() };
+        let mut overlay = overlay(&[detached, attached("ou-1")]);
+        let mut before = reading("{}");
+        before.policies.get_mut("p-1").unwrap().targets.insert("ou-1".to_owned());
+        assert!(overlay.over(&before, &[]).is_some_and(|laid| laid == before), "it is not known to be new");
+        // One from between the two.
+        assert!(overlay.over(&reading("{}"), &[]).is_some_and(|laid| laid == before), "it is not missing");
+        let mut overlay = self::overlay(&[wrote("new", Some("old")), wrote("old", Some("old"))]);
+        for shown in ["old", "new", "old"] {
+            let laid = overlay.over(&reading(shown), &[]).unwrap();
+            assert_eq!(laid.policies["p-1"].content, "old");
+        }
+        assert!(overlay.over(&reading("edited"), &[]).is_none());
     }
 
     #[test]

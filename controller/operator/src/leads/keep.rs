@@ -25,6 +25,10 @@ const RELEASE: Duration = Duration::from_secs(2);
 
 /// Takes what is free, renews what is ours, gives up what another replica should have; at the end of `cancel` everything.
 pub async fn keep(context: Arc<Context>, readiness: Arc<Readiness>, cancel: CancellationToken) {
+    // Who cannot work must not lead.
+    if cancel.run_until_cancelled(context.leads.opened()).await.is_none() {
+        return;
+    }
     let api: Api<Lease> = Api::namespaced(context.client.clone(), &context.leads.config.namespace);
     let mut events = pin!(watcher(api.clone(), watcher::Config::default()).default_backoff());
     let mut keeper = Keeper::new(Arc::clone(&context), readiness, api);
@@ -132,10 +136,9 @@ impl Keeper {
                 }
             }
             Err(error) => {
-                let error = chain(&error);
-                self.trouble("the Leases cannot be watched", &error);
+                self.context.troubles.watch_failed("Lease", &error);
                 if !self.listed {
-                    self.readiness.missing("leader", format!("the Leases cannot be read: {error}"));
+                    self.readiness.missing("leader", format!("the Leases cannot be read: {}", chain(&error)));
                 }
             }
         }

@@ -143,6 +143,13 @@ impl Leads {
         self.wake();
     }
 
+    /// Waits until they may.
+    pub async fn opened(&self) {
+        while !self.is_open() {
+            self.wake.notified().await;
+        }
+    }
+
     /// Nothing more is taken: the process is about to end.
     pub fn close(&self) {
         self.open.store(false, Ordering::Release);

@@ -138,7 +138,12 @@ impl Keeper {
             }
             Scope::Organization(name) => {
                 lead.enter(Phase::Beginning);
-                self.beginning.spawn(turn::begin(Arc::clone(&self.context), name.clone(), lead));
+                self.beginning.spawn(turn::begin(
+                    Arc::clone(&self.context),
+                    Arc::clone(&self.readiness),
+                    name.clone(),
+                    lead,
+                ));
             }
         }
         while self.beginning.try_join_next().is_some() {}

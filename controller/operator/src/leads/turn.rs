@@ -7,6 +7,7 @@ use kube::ResourceExt;
 
 use super::{Lead, Phase, Scope};
 use crate::context::Context;
+use crate::http::Readiness;
 use crate::startup;
 use crate::waiting::chain;
 
@@ -14,16 +15,18 @@ use crate::waiting::chain;
 const AGAIN: Duration = Duration::from_secs(2);
 
 /// Reads what the leader before published, and has everything of the organization looked at.
-pub(super) async fn begin(context: Arc<Context>, organization: String, lead: Arc<Lead>) {
+pub(super) async fn begin(context: Arc<Context>, readiness: Arc<Readiness>, organization: String, lead: Arc<Lead>) {
     context.stores.ready().await;
     forget(&context, &organization).await;
     while let Err(error) = startup::load_postures(&context, &organization).await {
-        let error = chain(&error);
-        if context.troubles.is_news(&error) {
-            tracing::warn!(organization, error, "what was published cannot be read; it is tried again");
+        let missing = format!("what was published before cannot be read: {}", chain(&error));
+        if context.troubles.is_news(&missing) {
+            tracing::warn!(organization, missing, "waiting; it is tried again");
         }
+        readiness.missing("postures", missing);
         tokio::time::sleep(AGAIN).await;
     }
+    readiness.there("postures");
     lead.begun();
     context.leads.changed(Scope::Organization(organization));
 }
