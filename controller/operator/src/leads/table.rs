@@ -79,7 +79,9 @@ impl Table {
     /// Only these are there.
     pub(super) fn retain(&mut self, there: &BTreeSet<Scope>) {
         let gone: Vec<Scope> = self.seen.keys().filter(|scope| !there.contains(*scope)).cloned().collect();
-        gone.iter().for_each(|scope| self.remove(scope));
+        for scope in &gone {
+            self.remove(scope);
+        }
     }
 
     /// A Lease as it was seen.

@@ -34,7 +34,9 @@ fn set(name: &str) -> String {
 fn counts(leaders: &BTreeMap<String, String>) -> Result<Vec<usize>> {
     ensure!(leaders.len() == NAMES.len() && leaders.values().all(|holder| !holder.is_empty()), "{leaders:?}");
     let mut counts: BTreeMap<&String, usize> = BTreeMap::new();
-    leaders.values().for_each(|holder| *counts.entry(holder).or_default() += 1);
+    for holder in leaders.values() {
+        *counts.entry(holder).or_default() += 1;
+    }
     Ok(counts.into_values().collect())
 }
 
