@@ -43,7 +43,7 @@ pub async fn watch_postures(context: Arc<Context>) {
 /// Forgets what is gone or led by another replica, and says when the stores are filled.
 pub async fn housekeeping(context: &Context, readiness: &Readiness) {
     let stores = &context.stores;
-    stores.ready().await;
+    stores.fill().await;
     readiness.there("stores");
     context.leads.open();
     let mut ticks = tokio::time::interval(HOUSEKEEPING);
