@@ -10,6 +10,7 @@ use prometheus_client::registry::Registry;
 use soc2_aws::{Aws, AwsMetrics, FolderStore, SdkAws, StateStore};
 use soc2_catalog::Catalog;
 use soc2_feed::{Parts, SystemClock};
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::baseline::{BaselineReconciler, Baselines};
@@ -90,6 +91,7 @@ impl Controllers {
             attestations: self.attestations.store(),
             catalogs: self.catalogs.store(),
             baselines: self.baselines.store(),
+            filled: watch::channel(false).0,
         }
     }
 

@@ -13,6 +13,7 @@ use soc2_crds::{
     AwsOrganization, ComplianceException, ComplianceProfile, ControlAttestation, ControlCatalog, GuardrailApproval,
     GuardrailRelease, GuardrailSet, ScpBaseline,
 };
+use tokio::sync::watch;
 
 use crate::baseline::{Baselines, Library};
 use crate::feeds::Feeds;
@@ -186,13 +187,22 @@ pub struct Stores {
     pub catalogs: Store<DeserializeGuard<ControlCatalog>>,
     /// Guardrails beyond the built-in library.
     pub baselines: Store<DeserializeGuard<ScpBaseline>>,
+    /// Whether every store has what there is.
+    pub filled: watch::Sender<bool>,
 }
 
 impl Stores {
     /// Waits until every store has what there is.
     pub async fn ready(&self) {
+        // It is told by a sender that lives as long as we do.
+        let _ = self.filled.subscribe().wait_for(|filled| *filled).await;
+    }
+
+    /// Waits until every store has what there is, and tells all who wait for that. For one task alone, that of the controllers: a store
+    /// wakes only who asked it last, and each reconcile is a task of its own.
+    pub async fn fill(&self) {
         let Self { organizations, profiles, sets, approvals, releases, exceptions, attestations, .. } = self;
-        let Self { catalogs, baselines, .. } = self;
+        let Self { catalogs, baselines, filled, .. } = self;
         // One that is never filled ends with the process.
         let _ = tokio::join!(
             organizations.wait_until_ready(),
@@ -205,6 +215,7 @@ impl Stores {
             catalogs.wait_until_ready(),
             baselines.wait_until_ready()
         );
+        filled.send_replace(true);
     }
 
     /// An organization that can be read.

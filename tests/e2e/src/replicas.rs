@@ -83,9 +83,8 @@ impl Replicas {
     /// What all of them wrote to their logs.
     #[must_use]
     pub fn logs(&self) -> String {
-        let logs: Vec<String> =
-            self.running.iter().map(|(identity, operator)| format!("--- {identity}\n{}", operator.log())).collect();
-        logs.join("\n")
+        let log = |(identity, operator): (&String, &Operator)| format!("--- {identity}\n{}", operator.log());
+        self.running.iter().map(log).collect::<Vec<_>>().join("\n")
     }
 }
 
