@@ -39,6 +39,6 @@ pub use settings::{Settings, session_name};
 pub use state::{Draft, FolderStore, Saved, StateStore};
 pub use traits::*;
 
-/// Stack of threads that call AWS, in bytes. What the SDK reads details of a finding's resource with takes more than a megabyte of
-/// it at once in a debug build. It costs memory only as far as it is used.
-pub const STACK: usize = 8 << 20;
+/// Stack of threads that call AWS, in bytes. The function of the SDK that reads details of a finding's resource takes more than 8 MiB
+/// of it at once in a debug build, and less than 2 MiB in a release build. It costs memory only as far as it is used.
+pub const STACK: usize = 32 << 20;
