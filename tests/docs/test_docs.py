@@ -31,7 +31,9 @@ NO_REASONS = set(
     # Statuses, and types of conditions that only summarize.
     "Ready Stalled Reconciling True False Unknown "
     # Kinds and resource types.
-    "AwsOrganization ComplianceProfile ComplianceException ControlAttestation ControlCatalog GuardrailSet GuardrailApproval GuardrailRelease ScpBaseline AwsAccount "
+    "AwsOrganization ComplianceProfile ComplianceException ControlAttestation ControlCatalog GuardrailSet GuardrailApproval GuardrailRelease ScpBaseline AwsAccount Lease "
+    # Calls of AWS that others make.
+    "AttachPolicy DeletePolicy DetachPolicy DisablePolicyType UpdatePolicy "
     # What events call the operator's doing.
     "Assess Reconcile Release Validate "
     # Codes of AWS, and of the operator's own errors, which are in messages.
