@@ -52,7 +52,7 @@ stage_fuzz() {
 stage_e2e() {
   use_venv
   # These tests mostly wait for other processes: more of them than cores.
-  export RUST_TEST_THREADS=${RUST_TEST_THREADS:-8}
+  export RUST_TEST_THREADS=${RUST_TEST_THREADS:-10}
   run_integration tests/*/tests
 }
 

@@ -7,7 +7,7 @@ use anyhow::{Context, Result, ensure};
 use controlplane::{ControlPlane, tools};
 use e2e::chart::RELEASE;
 use e2e::objects::{at, exception, object, profile};
-use e2e::{Stand, binaries};
+use e2e::{Stand, binaries, eventually};
 use serde_json::json;
 
 use crate::chart_install::{json as read, kubectl};
@@ -222,6 +222,9 @@ async fn the_commands_for_the_operator_at_work_do_what_they_say() -> Result<()> 
     named_objects(&stand).await?;
     stand.condition("cprof", "production", "Ready", "True", "Assessed").await?;
     stand.condition("cprof", "people", "Ready", "True", "Assessed").await?;
+    // A moment after a kind is there, the API server can explain it.
+    let explained = || stand.kubectl(&["explain", "cprof.spec.targets"]);
+    eventually("the kinds to be explained", explained).await?;
     let unit = stand.sandbox.unit("Workloads").await?;
     for block in left.take_all("docs/kinds/") {
         let filled_in: &[(&str, &str)] = match block.page.as_str() {
