@@ -68,6 +68,19 @@ impl Stand {
         Ok(Self { plane, sandbox, dir, kubeconfig: identity.kubeconfig })
     }
 
+    /// As [`Self::start`], with a control plane that no test used before: what a used one explains of our kinds may be less.
+    ///
+    /// # Errors
+    /// When a part does not come up.
+    pub async fn start_alone() -> Result<Self> {
+        let dir = tempfile::tempdir()?;
+        let plane = ControlPlane::builder().audit_log(dir.path().join("audit.log")).start().await?;
+        let sandbox = Sandbox::start_with(&Sandbox::demo_world(), &["--no-limits"]).await?;
+        install(&plane).await?;
+        let identity = plane.service_account("soc2-operator", "soc2-operator").await?;
+        Ok(Self { plane: Plane::of_its_own(plane), sandbox, dir, kubeconfig: identity.kubeconfig })
+    }
+
     /// Options of an operator on this stand.
     #[must_use]
     pub fn operator_options(&self) -> OperatorOptions {

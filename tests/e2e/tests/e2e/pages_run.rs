@@ -192,7 +192,7 @@ async fn named_objects(stand: &Stand) -> Result<()> {
 
 #[tokio::test]
 async fn the_commands_for_the_operator_at_work_do_what_they_say() -> Result<()> {
-    let stand = Stand::start().await?;
+    let stand = Stand::start_alone().await?;
     let operator = stand.operator().await?;
     let mut left = Left::of(Part::Cluster)?;
     let mut terminal = Terminal::new(&[&stand.plane.tools().kubectl()])?;
@@ -222,6 +222,14 @@ async fn the_commands_for_the_operator_at_work_do_what_they_say() -> Result<()> 
     named_objects(&stand).await?;
     stand.condition("cprof", "production", "Ready", "True", "Assessed").await?;
     stand.condition("cprof", "people", "Ready", "True", "Assessed").await?;
+    // The commands show what fails, once it is known.
+    stand.condition("awsorg", "acme", "FindingsComplete", "True", "").await?;
+    eventually("a posture with what fails", || async {
+        let posture = stand.get("apos", "production-333333333333").await?;
+        ensure!(posture["controls"].is_array(), "{posture}");
+        Ok(())
+    })
+    .await?;
     // A moment after a kind is there, the API server can explain it.
     let explained = || stand.kubectl(&["explain", "cprof.spec.targets"]);
     eventually("the kinds to be explained", explained).await?;
