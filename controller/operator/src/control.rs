@@ -105,10 +105,13 @@ impl<R: Reconciler> Prepared<R> {
         stream
             .for_each(|result| {
                 match result {
-                    Ok(_) | Err(ControllerError::ObjectNotFound(_)) => {}
-                    Err(ControllerError::ReconcilerFailed(error, object)) => {
+                    // An API server that is away fails all objects alike: that is one line.
+                    Err(ControllerError::ReconcilerFailed(error, object))
+                        if matches!(error, Error::Timeout(_)) || shared.troubles.is_news(&error.to_string()) =>
+                    {
                         tracing::warn!(kind = R::KIND, name = %object.name, %error, "reconcile failed; it is tried again");
                     }
+                    Ok(_) | Err(ControllerError::ObjectNotFound(_) | ControllerError::ReconcilerFailed(..)) => {}
                     Err(ControllerError::QueueError(error)) => shared.troubles.watch_failed(R::KIND, &error),
                     Err(error) => tracing::warn!(kind = R::KIND, %error, "watch"),
                 }

@@ -23,12 +23,13 @@ use crate::stand::{KINDS, install};
 static IDLE: Mutex<Vec<(ControlPlane, Before)>> = Mutex::new(Vec::new());
 
 /// Where the servers themselves write, whoever uses them.
-const THEIR_OWN: [&str; 8] = [
+const THEIR_OWN: [&str; 9] = [
     "/registry/apiregistration.k8s.io/",
     "/registry/configmaps/kube-system/",
     "/registry/flowschemas/",
     "/registry/leases/kube-system/",
     "/registry/masterleases/",
+    "/registry/peerserverleases/",
     "/registry/prioritylevelconfigurations/",
     "/registry/ranges/",
     "/registry/services/",
@@ -50,7 +51,7 @@ pub struct Plane {
 /// What a control plane was like before its first test.
 struct Before {
     audit: TempDir,
-    /// Revision at which each key was made.
+    /// Revision at which each key was last written.
     kept: BTreeMap<String, String>,
 }
 
@@ -125,8 +126,8 @@ impl Before {
         plane.reconnect().await?;
         plane.check_running()?;
         let now = keys(plane).await?;
-        for (key, made) in &self.kept {
-            ensure!(is_their_own(key) || now.get(key) == Some(made), "{key} is not what it was");
+        for (key, written) in &self.kept {
+            ensure!(is_their_own(key) || now.get(key) == Some(written), "{key} is not what it was");
         }
         let left: Vec<&String> = now.keys().filter(|key| !self.kept.contains_key(*key) && !is_their_own(key)).collect();
         for some in left.chunks(TRANSACTION) {
@@ -149,7 +150,7 @@ fn is_their_own(key: &str) -> bool {
     THEIR_OWN.iter().any(|prefix| key.starts_with(prefix))
 }
 
-/// Everything that is stored, and the revision at which it was made; what decides about rights also at which it changed.
+/// Everything that is stored, and the revision at which it was last written.
 async fn keys(plane: &ControlPlane) -> Result<BTreeMap<String, String>> {
     let range = json!({
         "key": STANDARD.encode("/registry/"), "range_end": STANDARD.encode("/registry0"), "keys_only": true,
@@ -157,8 +158,7 @@ async fn keys(plane: &ControlPlane) -> Result<BTreeMap<String, String>> {
     let found = etcd(plane, "range", range).await?;
     let key = |entry: &Value| -> Result<(String, String)> {
         let key = String::from_utf8(STANDARD.decode(entry["key"].as_str().context("key")?)?)?;
-        let which = if key.contains("role") { "mod_revision" } else { "create_revision" };
-        Ok((key, entry[which].as_str().context("revision")?.to_owned()))
+        Ok((key, entry["mod_revision"].as_str().context("revision")?.to_owned()))
     };
     found["kvs"].as_array().into_iter().flatten().map(key).collect()
 }

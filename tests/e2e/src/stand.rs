@@ -1,7 +1,7 @@
 //! Everything together: the control plane with our CRDs and RBAC, the sandbox, the operator.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail, ensure};
 use controlplane::ControlPlane;
@@ -49,9 +49,7 @@ impl Stand {
     pub async fn start_world(world: PathBuf, sandbox_flags: &[&str]) -> Result<Self> {
         let dir = tempfile::tempdir()?;
         let plane = Plane::take(&dir.path().join("audit.log")).await?;
-        let sandbox = Sandbox::start_with(&world, sandbox_flags).await?;
-        let identity = plane.service_account("soc2-operator", "soc2-operator").await?;
-        Ok(Self { plane, sandbox, dir, kubeconfig: identity.kubeconfig })
+        Self::on(plane, dir, &world, sandbox_flags).await
     }
 
     /// Kubernetes with the operator's ServiceAccount and rights but without its kinds, and AWS as [`Self::start`] has it.
@@ -61,24 +59,15 @@ impl Stand {
     pub async fn start_without_kinds() -> Result<Self> {
         let dir = tempfile::tempdir()?;
         let plane = ControlPlane::builder().audit_log(dir.path().join("audit.log")).start().await?;
-        let sandbox = Sandbox::start_with(&Sandbox::demo_world(), &["--no-limits"]).await?;
         rights(&plane).await?;
-        let identity = plane.service_account("soc2-operator", "soc2-operator").await?;
-        let plane = Plane::of_its_own(plane);
-        Ok(Self { plane, sandbox, dir, kubeconfig: identity.kubeconfig })
+        Self::on(Plane::of_its_own(plane), dir, &Sandbox::demo_world(), &["--no-limits"]).await
     }
 
-    /// As [`Self::start`], with a control plane that no test used before: what a used one explains of our kinds may be less.
-    ///
-    /// # Errors
-    /// When a part does not come up.
-    pub async fn start_alone() -> Result<Self> {
-        let dir = tempfile::tempdir()?;
-        let plane = ControlPlane::builder().audit_log(dir.path().join("audit.log")).start().await?;
-        let sandbox = Sandbox::start_with(&Sandbox::demo_world(), &["--no-limits"]).await?;
-        install(&plane).await?;
+    /// AWS beside this control plane.
+    async fn on(plane: Plane, dir: tempfile::TempDir, world: &Path, sandbox_flags: &[&str]) -> Result<Self> {
+        let sandbox = Sandbox::start_with(world, sandbox_flags).await?;
         let identity = plane.service_account("soc2-operator", "soc2-operator").await?;
-        Ok(Self { plane: Plane::of_its_own(plane), sandbox, dir, kubeconfig: identity.kubeconfig })
+        Ok(Self { plane, sandbox, dir, kubeconfig: identity.kubeconfig })
     }
 
     /// Options of an operator on this stand.

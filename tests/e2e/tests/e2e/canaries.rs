@@ -200,8 +200,18 @@ impl Search {
         Ok(())
     }
 
+    /// Keeps what an operator that has ended leaves: its log, objects, files, and what it sent.
+    pub(crate) async fn keep_what_is_left(&mut self, state: &std::path::Path) -> Result<()> {
+        let log = self.stand.dir.path().join("logs/soc2-operator.log");
+        self.seen.insert("the log".to_owned(), std::fs::read_to_string(log)?);
+        self.keep_objects().await?;
+        self.keep_files(state)?;
+        self.keep_requests();
+        Ok(())
+    }
+
     /// Keeps what is on disk: checkpoints, and what the API server saw of requests.
-    pub(crate) fn keep_files(&mut self, state: &std::path::Path) -> Result<()> {
+    fn keep_files(&mut self, state: &std::path::Path) -> Result<()> {
         let mut kept = 0;
         for entry in std::fs::read_dir(state)? {
             let path = entry?.path();
@@ -218,7 +228,7 @@ impl Search {
     }
 
     /// Keeps what was sent to AWS, without what belongs there.
-    pub(crate) fn keep_requests(&mut self) {
+    fn keep_requests(&mut self) {
         let mut requests = Vec::new();
         for mut sent in self.tap.sent() {
             sent.headers.retain(|(name, _)| !matches!(name.as_str(), "x-amz-security-token" | "proxy-authorization"));

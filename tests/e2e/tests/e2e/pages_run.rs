@@ -192,7 +192,7 @@ async fn named_objects(stand: &Stand) -> Result<()> {
 
 #[tokio::test]
 async fn the_commands_for_the_operator_at_work_do_what_they_say() -> Result<()> {
-    let stand = Stand::start_alone().await?;
+    let stand = Stand::start().await?;
     let operator = stand.operator().await?;
     let mut left = Left::of(Part::Cluster)?;
     let mut terminal = Terminal::new(&[&stand.plane.tools().kubectl()])?;

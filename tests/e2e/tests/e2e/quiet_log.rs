@@ -81,6 +81,6 @@ async fn an_api_server_that_is_away_for_a_while_is_some_lines() -> Result<()> {
     })
     .await?;
     let log = operator.log().get(log..).unwrap_or_default().to_owned();
-    ensure!(log.lines().count() <= 20, "{log}");
+    ensure!(log.lines().count() <= 12, "{log}");
     Ok(())
 }

@@ -49,11 +49,7 @@ async fn nothing_secret_leaves_it_in_work_errors_and_restarts() -> Result<()> {
     search.read("False").await?;
     search.look(&operator).await?;
     operator.terminate().await?;
-    let log = search.stand.dir.path().join("logs/soc2-operator.log");
-    search.seen.insert("the log".to_owned(), std::fs::read_to_string(log)?);
-    search.keep_objects().await?;
-    search.keep_files(&state)?;
-    search.keep_requests();
+    search.keep_what_is_left(&state).await?;
 
     // The canaries were where they belong.
     let sent = search.tap.sent();
@@ -119,11 +115,7 @@ async fn nothing_secret_of_sessions_and_web_identities_leaves_it() -> Result<()>
     search.settled().await?;
     search.look(&operator).await?;
     operator.terminate().await?;
-    let log = search.stand.dir.path().join("logs/soc2-operator.log");
-    search.seen.insert("the log".to_owned(), std::fs::read_to_string(log)?);
-    search.keep_objects().await?;
-    search.keep_files(&state)?;
-    search.keep_requests();
+    search.keep_what_is_left(&state).await?;
     let asked = |action: &str| search.tap.sent().iter().any(|sent| sent.sts_action() == Some(action));
     ensure!(asked("AssumeRoleWithWebIdentity"), "the web identity was not used");
     ensure!(search.seen["the log"].contains("\"level\":\"DEBUG\""), "the log is not as talkative as it was told to be");
