@@ -45,8 +45,8 @@ pub struct Batch {
 impl Batch {
     /// Begins to collect.
     #[must_use]
-    pub fn new(index: &FindingIndex) -> Self {
-        Self { hub: index.sweep(), others: index.signals() }
+    pub fn new(index: &mut FindingIndex) -> Self {
+        Self { hub: index.sweep(&BTreeSet::new()), others: index.signals() }
     }
 
     fn add(&mut self, findings: &[Finding]) {

@@ -90,7 +90,7 @@ pub fn read(inputs: &Inputs, purpose: &Purpose<'_>, progress: &Progress) -> Resu
     let files = Files::find(inputs)?;
     let mut index = FindingIndex::new(purpose.catalog);
     index.set_interests(&purpose.interests);
-    let mut batch = Batch::new(&index);
+    let mut batch = Batch::new(&mut index);
     let mut damage = files.strangers.clone();
     for path in &files.findings {
         damage.extend(findings::read(path, &mut batch, progress)?);

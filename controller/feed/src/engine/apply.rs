@@ -345,7 +345,12 @@ impl Engine {
             if !gone.is_empty() {
                 self.known.findings = None;
                 let regions = BTreeSet::from([region]);
-                self.publisher.change(|world| world.index.install(&gone, &regions, world.index.sweep())).await;
+                self.publisher
+                    .change(|world| {
+                        let nothing = world.index.sweep(&gone);
+                        world.index.install(&gone, &regions, nothing)
+                    })
+                    .await;
                 self.publisher.change(|world| world.index.forget_signals(&gone, &regions)).await;
             }
         }

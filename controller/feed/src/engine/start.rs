@@ -58,7 +58,7 @@ impl Engine {
         self.begin_confirming();
         self.begin_polls();
         self.begin_signals();
-        self.begin_shards();
+        self.begin_shards().await;
         self.begin_save().await;
     }
 
@@ -241,7 +241,7 @@ impl Engine {
         }
     }
 
-    fn begin_shards(&mut self) {
+    async fn begin_shards(&mut self) {
         let (now, clock) = (Instant::now(), self.now());
         let mut flying: usize = self.lanes.values().map(|lane| lane.shards).sum();
         let mut begun = Vec::new();
@@ -256,7 +256,7 @@ impl Engine {
             while flying < SHARDS {
                 let Some(order) = lane.next_shard(most, now) else { break };
                 flying += 1;
-                let batch = self.publisher.read(|world| world.index.sweep());
+                let batch = self.publisher.write(|world| world.index.sweep(&order.accounts)).await;
                 let (accounts, regions) = (order.accounts.clone(), lane.regions());
                 let shard =
                     Shard { reader: pages::Reader::new(Arc::clone(&hub)), accounts, regions: regions.clone(), batch };

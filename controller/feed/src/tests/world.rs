@@ -177,7 +177,7 @@ pub(crate) fn differing(index: &FindingIndex, truth: &[Finding]) -> BTreeSet<Acc
         truth.iter().filter_map(|finding| finding.account_id.parse().ok()).chain(copy.accounts()).collect();
     let regions: BTreeSet<Region> =
         truth.iter().map(|finding| finding.region.clone()).chain([HOME, LINKED].map(Into::into)).collect();
-    let mut batch = copy.sweep();
+    let mut batch = copy.sweep(&of);
     batch.add(truth);
     copy.install(&of, &regions, batch).accounts
 }

@@ -74,7 +74,7 @@ impl<'a> Sight<'a> {
                 rows.extend(worst.min_by_key(|row| badness(row, reader)));
             }
         }
-        AccountRows::from_parts(rows, signals.texts().to_vec())
+        signals.with_rows(rows)
     }
 }
 

@@ -5,6 +5,7 @@ use std::collections::{HashMap, HashSet};
 use std::hash::{BuildHasherDefault, Hasher};
 
 use super::row::{IdHash, Row};
+use super::texts::Texts;
 
 /// A version of a finding, as the index keeps it.
 pub(crate) trait Version: Copy {
@@ -14,9 +15,7 @@ pub(crate) trait Version: Copy {
     fn resource(&self) -> u64;
     /// `UpdatedAt` in milliseconds since 1970; 0 when there is none.
     fn updated(&self) -> u64;
-    /// The index's clock when it was last inserted, changed or seen.
-    fn touched(&self) -> u32;
-    /// The same, seen at this time of the index's clock.
+    /// The same, seen at this time of the index's clock, where a row keeps that itself.
     fn seen(self, clock: u32) -> Self;
     /// Whether it is archived: a tombstone.
     fn archived(&self) -> bool;
@@ -43,13 +42,13 @@ pub(crate) struct Incoming<R = Row> {
 pub(crate) struct AccountRows<R = Row> {
     /// In the order of [`Version::order`].
     rows: Box<[R]>,
-    /// Ids of resources by their hash, in order, of rows that want it.
-    texts: Box<[(u64, Box<str>)]>,
+    /// Ids of resources, of rows that want it.
+    texts: Texts,
 }
 
 impl<R> Default for AccountRows<R> {
     fn default() -> Self {
-        Self { rows: Box::default(), texts: Box::default() }
+        Self { rows: Box::default(), texts: Texts::default() }
     }
 }
 
@@ -59,10 +58,10 @@ pub(crate) enum Mode<'a, R = Row> {
     Upsert,
     /// Read after everything in the index: wins over versions that are not newer.
     Refresh,
-    /// All there is of some findings, read after `started`.
+    /// All there is of some findings.
     Sweep {
-        /// The index's clock when the sweep began.
-        started: u32,
+        /// Whether one in the index was inserted, changed or seen after the reading began.
+        later: &'a dyn Fn(&R) -> bool,
         /// Whether one that was not read is gone.
         covers: &'a dyn Fn(&R) -> bool,
     },
@@ -107,25 +106,29 @@ pub(crate) type Ids = HashSet<IdHash, BuildHasherDefault<Hashed>>;
 
 impl<R: Version> AccountRows<R> {
     /// From saved parts, in any order.
-    pub(crate) fn from_parts(mut rows: Vec<R>, mut texts: Texts) -> Self {
+    pub(crate) fn from_parts(mut rows: Vec<R>, texts: &[(u64, Box<str>)]) -> Self {
         rows.sort_unstable_by(R::order);
-        texts.sort_unstable_by_key(|(hash, _)| *hash);
-        texts.dedup_by_key(|(hash, _)| *hash);
-        Self { rows: rows.into_boxed_slice(), texts: texts.into_boxed_slice() }
+        Self { rows: rows.into_boxed_slice(), texts: Texts::new(texts.iter().map(|(hash, text)| (*hash, &**text))) }
     }
 
     pub(crate) fn rows(&self) -> &[R] {
         &self.rows
     }
 
-    pub(crate) fn texts(&self) -> &[(u64, Box<str>)] {
+    /// Ids of resources by their hash.
+    pub(crate) fn texts(&self) -> &Texts {
         &self.texts
+    }
+
+    /// The same texts with other rows, in any order.
+    pub(crate) fn with_rows<Q: Version>(&self, mut rows: Vec<Q>) -> AccountRows<Q> {
+        rows.sort_unstable_by(Q::order);
+        AccountRows { rows: rows.into_boxed_slice(), texts: self.texts.clone() }
     }
 
     /// Id of a resource.
     pub(crate) fn text(&self, resource: u64) -> Option<&str> {
-        let at = self.texts.binary_search_by_key(&resource, |(hash, _)| *hash).ok()?;
-        self.texts.get(at).map(|(_, text)| text.as_ref())
+        self.texts.get(resource)
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -133,8 +136,7 @@ impl<R: Version> AccountRows<R> {
     }
 
     pub(crate) fn memory_bytes(&self) -> usize {
-        let texts: usize = self.texts.iter().map(|(_, text)| text.len()).sum();
-        size_of_val(&*self.rows) + size_of_val(&*self.texts) + texts + size_of::<Self>()
+        size_of_val(&*self.rows) + self.texts.memory_bytes() + size_of::<Self>()
     }
 
     /// Takes findings of this account in. Gives whether any evidence changed; seeing the same again is no change.
@@ -162,27 +164,24 @@ impl<R: Version> AccountRows<R> {
                 rows.push(new.seen(clock));
             }
         }
-        self.put(rows, texts);
+        self.put(rows, &texts);
         changed
     }
 
     /// Puts rows in place with the texts that they want, old and new.
-    fn put(&mut self, mut rows: Vec<R>, mut texts: Texts) {
+    fn put(&mut self, mut rows: Vec<R>, news: &[(u64, Box<str>)]) {
         rows.sort_by(R::order);
         let mut wanted: Vec<u64> = rows.iter().filter(|row| row.wants_text()).map(R::resource).collect();
         wanted.sort_unstable();
-        texts.extend(std::mem::take(&mut self.texts));
-        texts.retain(|(hash, _)| wanted.binary_search(hash).is_ok());
-        texts.sort_unstable();
-        texts.dedup_by_key(|(hash, _)| *hash);
+        let texts = news.iter().map(|(hash, text)| (*hash, &**text)).chain(self.texts.iter());
+        self.texts = Texts::new(texts.filter(|(hash, _)| wanted.binary_search(hash).is_ok()));
         self.rows = rows.into_boxed_slice();
-        self.texts = texts.into_boxed_slice();
     }
 
     /// Changes each row, or drops it.
     pub(crate) fn revise(&mut self, revise: impl FnMut(R) -> Option<R>) {
         let rows = std::mem::take(&mut self.rows).into_vec().into_iter().filter_map(revise).collect();
-        self.put(rows, Vec::new());
+        self.put(rows, &[]);
     }
 }
 
@@ -195,11 +194,8 @@ impl AccountRows {
     }
 }
 
-/// Texts of resources by their hash.
-type Texts = Vec<(u64, Box<str>)>;
-
 /// Of each finding the version that stands, and the texts of resources.
-fn newest<R: Version>(incoming: Vec<Incoming<R>>) -> (ById<R>, Texts) {
+fn newest<R: Version>(incoming: Vec<Incoming<R>>) -> (ById<R>, Vec<(u64, Box<str>)>) {
     let mut news = ById::with_capacity_and_hasher(incoming.len(), BuildHasherDefault::default());
     let mut texts = Vec::new();
     for Incoming { row, text } in incoming {
@@ -220,7 +216,7 @@ fn choose<R: Version>(old: &R, new: R, mode: Mode<'_, R>) -> R {
     let read_later = match mode {
         Mode::Upsert => false,
         Mode::Refresh => true,
-        Mode::Sweep { started, .. } => old.touched() <= started,
+        Mode::Sweep { later, .. } => !later(old),
     };
     let new_stands = if read_later { new.updated() >= old.updated() } else { new.standing(old).is_gt() };
     if new_stands { new } else { *old }
@@ -229,14 +225,14 @@ fn choose<R: Version>(old: &R, new: R, mode: Mode<'_, R>) -> R {
 /// Whether what stands stays: a sweep takes tombstones away that were there before it.
 fn keeps<R: Version>(old: &R, stands: &R, mode: Mode<'_, R>) -> bool {
     match mode {
-        Mode::Sweep { started, .. } => !(stands.archived() && old.archived() && old.touched() <= started),
+        Mode::Sweep { later, .. } => !(stands.archived() && old.archived() && !later(old)),
         Mode::Upsert | Mode::Refresh => true,
     }
 }
 
 /// Whether a finding that was not read is gone.
 fn vanished<R: Version>(old: &R, mode: Mode<'_, R>) -> bool {
-    matches!(mode, Mode::Sweep { started, covers } if old.touched() <= started && covers(old))
+    matches!(mode, Mode::Sweep { later, covers } if !later(old) && covers(old))
 }
 
 fn evidence_differs<R: Version>(old: &R, new: &R) -> bool {

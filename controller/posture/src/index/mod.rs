@@ -1,6 +1,6 @@
 //! The findings of one organization, compactly.
 //!
-//! Each finding is one [`row::Row`] of 36 bytes with its newest version; the rows of an account are one slice in the
+//! Each finding is one [`row::Row`] of 32 bytes with its newest version; the rows of an account are one slice in the
 //! order of controls, so that assessing an account is one pass over it, and a change touches its account only.
 
 mod account;
@@ -9,8 +9,10 @@ mod intake;
 mod names;
 mod row;
 mod signal;
+mod since;
 mod store;
 mod sweep;
+mod texts;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -22,17 +24,18 @@ use crate::ids::{AccountId, Region};
 use crate::interest::Interests;
 
 pub(crate) use account::AccountRows;
-use account::{Ids, Mode};
+use account::{Ids, Incoming, Mode};
 pub use hear::Heard;
 use names::Names;
 pub(crate) use row::{Compliance, Row, Verdict};
 pub use signal::SignalBatch;
 pub(crate) use signal::{Said, SignalRow, Signals};
 pub use store::LoadError;
+use since::{Begun, Since};
 use sweep::Found;
 pub use sweep::SweepBatch;
 
-/// The findings of Security Hub's own controls, of every account of one organization: 36 bytes each. Beside them, in 48
+/// The findings of Security Hub's own controls, of every account of one organization: 32 bytes each. Beside them, in 48
 /// bytes each, what somebody wants to know of other products.
 #[derive(Clone, Debug)]
 pub struct FindingIndex {
@@ -41,6 +44,7 @@ pub struct FindingIndex {
     signals: Signals,
     /// Counts what was done to the index: tells what is newer than a sweep.
     clock: u32,
+    since: Since,
 }
 
 /// What a change did.
@@ -109,7 +113,7 @@ impl FindingIndex {
     #[must_use]
     pub fn new(catalog: &Arc<Catalog>) -> Self {
         let signals = Signals::new(Interests::default());
-        Self { names: Names::new(catalog), accounts: BTreeMap::new(), signals, clock: 0 }
+        Self { names: Names::new(catalog), accounts: BTreeMap::new(), signals, clock: 0, since: Since::default() }
     }
 
     /// What would become of a finding. Changes nothing.
@@ -121,22 +125,23 @@ impl FindingIndex {
     /// Takes in findings as they were read, in any order. A newer version replaces an older one; of versions of the
     /// same time the one that is worse in the end stays. Removes nothing: an archived version stays as a tombstone.
     pub fn upsert(&mut self, findings: &[Finding]) -> Changes {
-        self.take(findings, Mode::Upsert)
+        self.take(findings, How::Upsert)
     }
 
     /// As [`FindingIndex::upsert`], for findings that were read after everything in the index: a version of the same
     /// time replaces the one in the index. For the re-reading that [`FindingIndex::reconcile_suppressed`] asks for.
     pub fn refresh(&mut self, findings: &[Finding]) -> Changes {
-        self.take(findings, Mode::Refresh)
+        self.take(findings, How::Refresh)
     }
 
-    /// Begins to collect a sweep. What changes in the index from now on is newer than the sweep.
+    /// Begins to collect a sweep of these accounts. What changes in the index from now on is newer than the sweep.
     #[must_use]
-    pub fn sweep(&self) -> SweepBatch {
-        SweepBatch { names: Names::new(self.names.catalog()), started: self.clock, found: Found::default() }
+    pub fn sweep(&mut self, accounts: &BTreeSet<AccountId>) -> SweepBatch {
+        let begun = self.since.begin(self.clock, accounts);
+        SweepBatch { names: Names::new(self.names.catalog()), begun, found: Found::default() }
     }
 
-    /// Puts in place a complete sweep of these accounts, read in these Regions: what the sweep did not see and did not
+    /// Puts in place a complete sweep of these accounts, all of which it was begun for, read in these Regions: what the sweep did not see and did not
     /// change since it began goes, with tombstones from before. Only this, and [`FindingIndex::retain_accounts`],
     /// removes. Findings of other accounts or Regions in the batch are taken in as by [`FindingIndex::upsert`].
     ///
@@ -147,16 +152,14 @@ impl FindingIndex {
         regions: &BTreeSet<Region>,
         batch: SweepBatch,
     ) -> Changes {
-        let SweepBatch { names, started, mut found } = batch;
+        let SweepBatch { names, begun, mut found } = batch;
         found.translate(&names, &mut self.names);
         let regions: BTreeSet<u16> = regions.iter().filter_map(|name| self.names.known_region(name)).collect();
         for account in accounts {
             found.accounts.entry(*account).or_default();
         }
-        let covers = |row: &Row| regions.contains(&row.region);
-        self.merge(found, |account| {
-            if accounts.contains(&account) { Mode::Sweep { started, covers: &covers } } else { Mode::Upsert }
-        })
+        self.since.end(&begun);
+        self.merge(found, How::Swept { begun: &begun, accounts, regions: &regions })
     }
 
     /// Removes every account that is not in `accounts`, because it left the organization.
@@ -177,7 +180,7 @@ impl FindingIndex {
         found.add(&mut self.names, listed);
         let ids: Ids = found.accounts.values().flatten().map(|incoming| incoming.row.id).collect();
         let regions: BTreeSet<u16> = regions.iter().filter_map(|name| self.names.known_region(name)).collect();
-        let changes = self.merge(found, |_| Mode::Refresh);
+        let changes = self.merge(found, How::Refresh);
         let mut doubtful = BTreeSet::new();
         for (account, rows) in &self.accounts {
             let unlisted = rows.rows().iter().filter(|row| row.suppressed() && !row.archived());
@@ -255,11 +258,11 @@ impl FindingIndex {
         &self.signals
     }
 
-    fn take(&mut self, findings: &[Finding], mode: Mode<'_>) -> Changes {
+    fn take(&mut self, findings: &[Finding], how: How<'_>) -> Changes {
         let mut found = Found::default();
         found.add(&mut self.names, findings);
-        let mut changes = self.merge(found, |_| mode);
-        let mode = if matches!(mode, Mode::Refresh) { Mode::Refresh } else { Mode::Upsert };
+        let mut changes = self.merge(found, how);
+        let mode = if matches!(how, How::Refresh) { Mode::Refresh } else { Mode::Upsert };
         let signals = self.signals.take(&mut self.names, findings, mode, self.clock);
         changes.accounts.extend(signals.accounts);
         changes.other = signals.other;
@@ -267,19 +270,47 @@ impl FindingIndex {
     }
 
     /// Puts findings among those of their accounts. One tick of the clock.
-    fn merge<'a>(&mut self, found: Found, mode: impl Fn(AccountId) -> Mode<'a>) -> Changes {
+    fn merge(&mut self, found: Found, how: How<'_>) -> Changes {
         self.clock = self.clock.saturating_add(1);
         let Found { accounts, unattributable, other } = found;
         let mut changes = Changes { accounts: BTreeSet::new(), unattributable, other };
         for (account, incoming) in accounts {
-            let rows = self.accounts.entry(account).or_default();
-            if rows.merge(incoming, mode(account), self.clock) {
+            let touched = self.since.noteworthy(account, &incoming);
+            if self.merge_account(account, incoming, how) {
                 changes.accounts.insert(account);
             }
-            if rows.is_empty() {
-                self.accounts.remove(&account);
-            }
+            self.since.note(account, &touched, self.clock);
         }
+        self.since.tidy();
         changes
     }
+
+    /// Gives whether any evidence changed.
+    fn merge_account(&mut self, account: AccountId, incoming: Vec<Incoming>, how: How<'_>) -> bool {
+        let rows = self.accounts.entry(account).or_default();
+        let changed = match how {
+            How::Swept { begun, accounts, regions } if accounts.contains(&account) => {
+                let later = |row: &Row| self.since.is_later(account, row, begun);
+                let covers = |row: &Row| regions.contains(&row.region);
+                rows.merge(incoming, Mode::Sweep { later: &later, covers: &covers }, self.clock)
+            }
+            How::Refresh => rows.merge(incoming, Mode::Refresh, self.clock),
+            How::Upsert | How::Swept { .. } => rows.merge(incoming, Mode::Upsert, self.clock),
+        };
+        if rows.is_empty() {
+            self.accounts.remove(&account);
+        }
+        changed
+    }
+}
+
+/// How findings were read.
+#[derive(Clone, Copy)]
+enum How<'a> {
+    /// At any time.
+    Upsert,
+    /// After everything in the index.
+    Refresh,
+    /// Everything that these accounts have in these Regions; of others, at any time.
+    Swept { begun: &'a Begun, accounts: &'a BTreeSet<AccountId>, regions: &'a BTreeSet<u16> },
 }

@@ -1,4 +1,4 @@
-//! One finding in 36 bytes.
+//! One finding in 32 bytes.
 
 use std::cmp::Ordering;
 
@@ -53,8 +53,6 @@ pub(crate) struct Row {
     pub(crate) resource: u64,
     /// Milliseconds since 1970 (48 bits; 0: none), code of the status reason (8), flags (8).
     when: u64,
-    /// The index's clock when it was last inserted, changed or seen.
-    pub(crate) touched: u32,
     /// Its Region, see [`super::names::Names`].
     pub(crate) region: u16,
     /// Its control, see [`super::names::Names`].
@@ -72,7 +70,7 @@ impl Row {
             | flag(verdict.suppressed, SUPPRESSED)
             | flag(verdict.archived, ARCHIVED)
             | flag(verdict.account_resource, ACCOUNT_RESOURCE);
-        Self { id, resource, when, touched: 0, region, control }
+        Self { id, resource, when, region, control }
     }
 
     /// `UpdatedAt` in milliseconds since 1970; 0 when there is none.
@@ -149,7 +147,7 @@ impl Row {
 
     /// From the fields as they were saved.
     pub(crate) fn from_parts(id: IdHash, resource: u64, when: u64, region: u16, control: u16) -> Self {
-        Self { id, resource, when, touched: 0, region, control }
+        Self { id, resource, when, region, control }
     }
 }
 
@@ -166,12 +164,8 @@ impl Version for Row {
         Self::updated(self)
     }
 
-    fn touched(&self) -> u32 {
-        self.touched
-    }
-
-    fn seen(self, clock: u32) -> Self {
-        Self { touched: clock, ..self }
+    fn seen(self, _: u32) -> Self {
+        self
     }
 
     fn archived(&self) -> bool {
@@ -183,7 +177,7 @@ impl Version for Row {
     }
 
     fn same(&self, other: &Self) -> bool {
-        Self { touched: 0, ..*self } == Self { touched: 0, ..*other }
+        self == other
     }
 
     /// Of a control, and there of a resource in a Region, all are side by side.
@@ -219,8 +213,8 @@ mod tests {
     }
 
     #[test]
-    fn a_row_has_thirty_six_bytes() {
-        assert_eq!(size_of::<Row>(), 36);
+    fn a_row_has_thirty_two_bytes() {
+        assert_eq!(size_of::<Row>(), 32);
     }
 
     #[test]

@@ -20,6 +20,7 @@ use super::account::AccountRows;
 use super::names::{Names, OTHER_CONTROL};
 use super::row::{IdHash, Row};
 use super::signal::Signals;
+use super::texts::Texts;
 use crate::ids::AccountId;
 
 const MAGIC: &[u8; 8] = b"SOC2FIND";
@@ -163,9 +164,9 @@ impl<W: Write> Output<'_, W> {
     }
 
     /// Ids of resources by their hash.
-    pub(super) fn resources(&mut self, texts: &[(u64, Box<str>)]) -> io::Result<()> {
+    pub(super) fn resources(&mut self, texts: &Texts) -> io::Result<()> {
         self.count(texts.len())?;
-        for (hash, text) in texts {
+        for (hash, text) in texts.iter() {
             self.bytes(&hash.to_le_bytes())?;
             self.text(text)?;
         }
@@ -245,7 +246,7 @@ impl<R: Read> Input<'_, R> {
             let row = Row::from_parts(id, resource, when, region, control);
             numbers.row(row).ok_or(LoadError::Damaged("a finding refers to nothing"))
         })?;
-        Ok(AccountRows::from_parts(rows, self.resources()?))
+        Ok(AccountRows::from_parts(rows, &self.resources()?))
     }
 
     /// Ids of resources by their hash.

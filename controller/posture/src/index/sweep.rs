@@ -1,11 +1,13 @@
 //! A sweep while it is being read.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use super::Intake;
 use super::account::Incoming;
 use super::intake;
 use super::names::Names;
+use super::since::Begun;
 use crate::finding::Finding;
 use crate::ids::AccountId;
 
@@ -14,7 +16,7 @@ use crate::ids::AccountId;
 pub struct SweepBatch {
     /// Of the batch; the index translates them when it is installed.
     pub(super) names: Names,
-    pub(super) started: u32,
+    pub(super) begun: Arc<Begun>,
     pub(super) found: Found,
 }
 
@@ -104,9 +106,10 @@ mod tests {
     fn a_number_of_the_batch_is_not_taken_for_the_same_number_of_the_index() {
         let mut index = FindingIndex::new(Catalog::builtin().unwrap());
         index.upsert(&[finding("Unheard.1"), finding("S3.2")]);
-        let mut batch = index.sweep();
+        let accounts = ["333333333333".parse().unwrap()].into();
+        let mut batch = index.sweep(&accounts);
         batch.add(&[finding("Unheard.2"), finding("Unheard.1"), finding("S3.2")]);
-        index.install(&["333333333333".parse().unwrap()].into(), &["eu-west-1".to_owned()].into(), batch);
+        index.install(&accounts, &["eu-west-1".to_owned()].into(), batch);
         let rows = index.accounts.values().flat_map(crate::index::AccountRows::rows);
         let controls: Vec<&str> = rows.filter_map(|row| index.names().control_id(row.control)).collect();
         assert_eq!(controls, ["S3.2", "unheard.1", "unheard.2"]);

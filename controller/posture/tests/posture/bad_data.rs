@@ -27,7 +27,7 @@ fn what_cannot_be_attributed_is_said_and_not_lost() {
         let mut index = FindingIndex::new(catalog());
         let changes = index.upsert(std::slice::from_ref(&finding));
         assert_eq!((changes.unattributable, changes.other, index.len()), (vec![message.clone()], 0, 0));
-        let mut batch = index.sweep();
+        let mut batch = index.sweep(&[id(ACCOUNT)].into());
         batch.add(&[finding]);
         assert_eq!(batch.unattributable(), [message.as_str()]);
         assert_eq!(index.install(&[id(ACCOUNT)].into(), &[HOME.to_owned()].into(), batch).unattributable, [message]);
@@ -78,10 +78,10 @@ fn a_finding_without_a_region_goes_with_the_sweep_of_the_region_it_came_from() {
     let mut index = FindingIndex::new(catalog());
     index.upsert(&[s3().change(|finding| finding.region = "?".to_owned())]);
     assert_eq!(index.count().keys().next(), Some(&(HOME.to_owned(), Status::NotAvailable)));
-    let empty = index.sweep();
+    let empty = index.sweep(&[id(ACCOUNT)].into());
     index.install(&[id(ACCOUNT)].into(), &[LINKED.to_owned()].into(), empty);
     assert_eq!(index.len(), 1);
-    let empty = index.sweep();
+    let empty = index.sweep(&[id(ACCOUNT)].into());
     index.install(&[id(ACCOUNT)].into(), &[HOME.to_owned()].into(), empty);
     assert!(index.is_empty());
 }

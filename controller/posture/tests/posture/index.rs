@@ -56,10 +56,11 @@ fn an_archived_finding_stays_as_a_tombstone_that_an_older_page_cannot_undo() {
     assert!(index.upsert(&[s3("a").archived().aged("30m")]).accounts.is_empty(), "no evidence changed");
 
     // A sweep that began before it was seen keeps it, the next takes it away.
-    let before = FindingIndex::new(catalog()).sweep();
+    let before = index.sweep(&accounts());
+    assert!(index.upsert(&[s3("a").archived().aged("30m")]).accounts.is_empty());
     index.install(&accounts(), &regions(&[HOME]), before);
     assert_eq!(counts(&index), ["eu-west-1 Archived 1"]);
-    let mut after = index.sweep();
+    let mut after = index.sweep(&accounts());
     after.add(&[s3("a").archived().aged("30m")]);
     assert!(index.install(&accounts(), &regions(&[HOME]), after).accounts.is_empty());
     assert!(index.is_empty());
@@ -68,13 +69,13 @@ fn an_archived_finding_stays_as_a_tombstone_that_an_older_page_cannot_undo() {
 #[test]
 fn a_sweep_that_finds_something_archived_leaves_a_tombstone_once() {
     let mut index = index(&[s3("a").aged("2h")]);
-    let mut batch = index.sweep();
+    let mut batch = index.sweep(&accounts());
     batch.add(&[s3("a").archived(), s3("never seen").archived()]);
     assert_eq!(index.install(&accounts(), &regions(&[HOME]), batch).accounts, accounts());
     assert_eq!(counts(&index), ["eu-west-1 Archived 1"]);
     index.upsert(&[s3("a").aged("2h")]);
     assert_eq!(counts(&index), ["eu-west-1 Archived 1"]);
-    let mut batch = index.sweep();
+    let mut batch = index.sweep(&accounts());
     batch.add(&[s3("a").archived()]);
     index.install(&accounts(), &regions(&[HOME]), batch);
     assert!(index.is_empty());
@@ -83,19 +84,20 @@ fn a_sweep_that_finds_something_archived_leaves_a_tombstone_once() {
 #[test]
 fn a_sweep_removes_what_it_did_not_see_of_its_accounts_and_regions() {
     let mut index = index(&[s3("a"), s3("b"), s3("c").region(LINKED), s3("d").account(OTHER)]);
-    let mut batch = index.sweep();
+    let mut batch = index.sweep(&accounts());
     assert!(batch.is_empty());
     batch.add(&[s3("a")]);
     assert_eq!(batch.len(), 1);
     assert_eq!(index.install(&accounts(), &regions(&[HOME]), batch).accounts, accounts());
     assert_eq!(index.len(), 3, "b is gone");
-    let changes = index.clone().install(&accounts(), &regions(&[HOME, LINKED]), index.sweep());
+    let changes = index.clone().install(&accounts(), &regions(&[HOME, LINKED]), index.sweep(&accounts()));
     assert_eq!(changes.accounts, accounts());
-    let empty = index.sweep();
+    let empty = index.sweep(&accounts());
     index.install(&accounts(), &regions(&["ap-south-1"]), empty);
     assert_eq!(index.len(), 3);
-    let empty = index.sweep();
-    index.install(&[id(ACCOUNT), id(OTHER)].into(), &regions(&[HOME, LINKED]), empty);
+    let both = [id(ACCOUNT), id(OTHER)].into();
+    let empty = index.sweep(&both);
+    index.install(&both, &regions(&[HOME, LINKED]), empty);
     assert!(index.is_empty());
     assert_eq!(index.accounts().count(), 0);
 }
@@ -103,27 +105,48 @@ fn a_sweep_removes_what_it_did_not_see_of_its_accounts_and_regions() {
 #[test]
 fn what_changed_since_a_sweep_began_is_newer_than_the_sweep() {
     let mut index = index(&[s3("old"), s3("touched")]);
-    let mut batch = index.sweep();
+    let mut batch = index.sweep(&accounts());
     batch.add(&[s3("failed since")]);
     index.upsert(&[s3("new"), s3("touched"), s3("failed since").failed()]);
     index.install(&accounts(), &regions(&[HOME]), batch);
     assert_eq!(counts(&index), ["eu-west-1 Failed 1", "eu-west-1 Passed 2"]);
     // The next sweep decides.
-    let mut batch = index.sweep();
+    let mut batch = index.sweep(&accounts());
     batch.add(&[s3("failed since")]);
     index.install(&accounts(), &regions(&[HOME]), batch);
     assert_eq!(counts(&index), ["eu-west-1 Passed 1"]);
 }
 
 #[test]
+fn of_two_sweeps_at_once_what_the_later_read_is_newer_than_the_earlier() {
+    let mut index = index(&[s3("a"), s3("gone")]);
+    let both = [id(ACCOUNT), id(OTHER)].into();
+    let mut earlier = index.sweep(&both);
+    let mut later = index.sweep(&accounts());
+    let abandoned = index.sweep(&both);
+    earlier.add(&[s3("a")]);
+    later.add(&[s3("a").failed().aged("5m"), s3("new")]);
+    index.install(&accounts(), &regions(&[HOME]), later);
+    assert_eq!(counts(&index), ["eu-west-1 Failed 1", "eu-west-1 Passed 1"]);
+    drop(abandoned);
+    index.upsert(&[s3("of another").account(OTHER)]);
+    index.install(&both, &regions(&[HOME]), earlier);
+    assert_eq!(counts(&index), ["eu-west-1 Failed 1", "eu-west-1 Passed 2"], "nothing that is newer went");
+    // The next sweep decides.
+    let empty = index.sweep(&both);
+    index.install(&both, &regions(&[HOME]), empty);
+    assert!(index.is_empty());
+}
+
+#[test]
 fn a_sweep_repairs_what_has_the_same_time() {
     let mut index = index(&[s3("a").suppressed(), s3("b").failed().suppressed(), s3("c").failed()]);
-    let mut batch = index.sweep();
+    let mut batch = index.sweep(&accounts());
     batch.add(&[s3("a"), s3("b").failed(), s3("c").failed().suppressed()]);
     index.install(&accounts(), &regions(&[HOME]), batch);
     assert_eq!(counts(&index), ["eu-west-1 Failed 1", "eu-west-1 Suppressed 1", "eu-west-1 Passed 1"]);
     // But it never brings back an older version.
-    let mut batch = index.sweep();
+    let mut batch = index.sweep(&accounts());
     batch.add(&[s3("b").aged("9h")]);
     index.install(&accounts(), &regions(&[HOME]), batch);
     assert_eq!(counts(&index), ["eu-west-1 Failed 1"]);
@@ -132,7 +155,7 @@ fn a_sweep_repairs_what_has_the_same_time() {
 #[test]
 fn findings_of_others_in_a_sweep_are_taken_in() {
     let mut index = index(&[s3("x").account(OTHER)]);
-    let mut batch = index.sweep();
+    let mut batch = index.sweep(&accounts());
     batch.add(&[s3("a"), s3("y").account(OTHER), s3("b").region(LINKED)]);
     let changes = index.install(&accounts(), &regions(&[HOME]), batch);
     assert_eq!(changes.accounts, [id(ACCOUNT), id(OTHER)].into());
@@ -146,7 +169,7 @@ fn names_of_a_sweep_are_translated() {
         .region("ap-south-1")
         .status("WARNING")
         .change(|finding| finding.status_reason = Some("A".to_owned()))]);
-    let mut batch = index.sweep();
+    let mut batch = index.sweep(&accounts());
     let warning = s3("a").status("WARNING").change(|finding| finding.status_reason = Some("B".to_owned()));
     batch.add(&[warning, finding("Unheard.2").region(LINKED), finding("Unheard.1").region("ap-south-1").failed()]);
     index.install(&accounts(), &regions(&[HOME]), batch);
@@ -246,8 +269,9 @@ fn a_saved_index_comes_back() {
     assert!(saved(&FindingIndex::new(catalog())).len() < 200);
     // What was loaded is older than any sweep.
     let mut loaded = loaded;
-    let empty = loaded.sweep();
-    loaded.install(&[id(ACCOUNT), id(OTHER)].into(), &regions(&[HOME, LINKED]), empty);
+    let both = [id(ACCOUNT), id(OTHER)].into();
+    let empty = loaded.sweep(&both);
+    loaded.install(&both, &regions(&[HOME, LINKED]), empty);
     assert!(loaded.is_empty());
 }
 

@@ -160,9 +160,9 @@ proptest! {
     ) {
         let mut index = FindingIndex::new(catalog());
         if by_sweep {
-            let mut batch = index.sweep();
-            other_order.chunks(page).for_each(|page| batch.add(page));
             let accounts = [ACCOUNT, OTHER].map(id).into();
+            let mut batch = index.sweep(&accounts);
+            other_order.chunks(page).for_each(|page| batch.add(page));
             index.install(&accounts, &["eu-west-1".to_owned()].into(), batch);
         } else {
             other_order.chunks(page).for_each(|page| drop(index.upsert(page)));

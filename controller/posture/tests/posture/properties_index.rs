@@ -91,7 +91,7 @@ proptest! {
         let mut index = FindingIndex::new(catalog());
         index.upsert(&before);
         let len = index.len();
-        let _abandoned = index.sweep();
+        let _abandoned = index.sweep(&all_accounts());
         take(&mut index, &steps);
         prop_assert!(index.len() >= len);
     }
@@ -106,7 +106,7 @@ proptest! {
     ) {
         let mut index = FindingIndex::new(catalog());
         index.upsert(&before);
-        let mut batch = index.sweep();
+        let mut batch = index.sweep(&all_accounts());
         batch.add(&seen);
         let failure = finding("S3.2").resource("its own").failed();
         index.upsert(&[since.clone(), vec![failure]].concat());
@@ -127,7 +127,7 @@ proptest! {
         take(&mut index, &steps);
         // AWS shows versions at least as new as what was seen before.
         let truth: Vec<Finding> = reading(seen).into_iter().map(newer).collect();
-        let mut batch = index.sweep();
+        let mut batch = index.sweep(&all_accounts());
         batch.add(&truth);
         let changes = index.clone().install(&all_accounts(), &all_regions(), batch.clone());
         let unchanged = index.clone();
@@ -157,7 +157,7 @@ proptest! {
         let installed = |pages: &[Finding]| {
             let mut index = FindingIndex::new(catalog());
             index.upsert(&before);
-            let mut batch = index.sweep();
+            let mut batch = index.sweep(&all_accounts());
             pages.chunks(7).for_each(|page| batch.add(page));
             index.install(&all_accounts(), &all_regions(), batch);
             index

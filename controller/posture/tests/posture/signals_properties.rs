@@ -138,7 +138,7 @@ proptest! {
         with.upsert(&scene.findings);
         with.upsert(&others);
         with.refresh(&others);
-        let mut sweep = with.sweep();
+        let mut sweep = with.sweep(&BTreeSet::new());
         sweep.add(&others);
         let everyone = everyone();
         with.install(&BTreeSet::new(), &everyone.keys().cloned().collect(), sweep);

@@ -243,8 +243,9 @@ impl FindingIndex {
         for (account, incoming) in found.accounts {
             let sets = &self.signals.sets;
             let covers = |row: &SignalRow| reading.covers(account, row, sets);
-            let mode =
-                if everyone.contains(&account) { Mode::Sweep { started, covers: &covers } } else { Mode::Upsert };
+            let later = |row: &SignalRow| row.touched > started;
+            let mode = Mode::Sweep { later: &later, covers: &covers };
+            let mode = if everyone.contains(&account) { mode } else { Mode::Upsert };
             let rows = self.signals.accounts.entry(account).or_default();
             if rows.merge(incoming, mode, self.clock) {
                 changes.accounts.insert(account);

@@ -234,10 +234,6 @@ impl Version for SignalRow {
         Self::updated(self)
     }
 
-    fn touched(&self) -> u32 {
-        self.touched
-    }
-
     fn seen(self, clock: u32) -> Self {
         Self { touched: clock, ..self }
     }

@@ -70,7 +70,7 @@ impl Signals {
                 let (matched, region) = matched.zip(region).ok_or(LoadError::Damaged("a finding refers to nothing"))?;
                 Ok(SignalRow::from_parts(id, resource, when, first_seen, *matched, *region))
             })?;
-            let rows = AccountRows::from_parts(rows, input.resources()?);
+            let rows = AccountRows::from_parts(rows, &input.resources()?);
             if accounts.insert(account, rows).is_some() {
                 return Err(LoadError::Damaged("an account is there twice"));
             }
