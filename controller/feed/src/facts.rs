@@ -16,6 +16,7 @@ use crate::events::EventCounters;
 pub const ORGANIZATIONS: &str = "Organizations";
 
 /// How complete the reading is, and what is missing. Cheap to clone.
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own, and readers ask for one")]
 #[derive(Clone, Debug, Default)]
 pub struct FeedFacts {
     /// The organization tree: when it was last read completely, and why the newest reading failed, if it did.
@@ -32,6 +33,8 @@ pub struct FeedFacts {
     pub deeds: Arc<Vec<Deed>>,
     /// Started without a usable checkpoint, and not everything is swept yet: what was published before stands.
     pub restarting: bool,
+    /// It was asked which controls are disabled, in vain or not; not where each account has to be asked.
+    pub controls_read: bool,
     /// Accounts that are completely swept in everything that reads them and can be read.
     pub swept: Arc<BTreeSet<AccountId>>,
     /// Everything that can be read was read at least once since the start.

@@ -200,7 +200,7 @@ async fn connect(
         metrics: ReconcileMetrics::register(registry),
         troubles: Troubles::default(),
         now: Timestamp::now,
-        generations: Mutex::default(),
+        asked: Mutex::default(),
         rewrite: Mutex::default(),
     };
     registry.register_collector(Box::new(StateCollector {

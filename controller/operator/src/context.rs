@@ -76,8 +76,8 @@ pub struct Context {
     pub troubles: Troubles,
     /// The clock.
     pub now: fn() -> Timestamp,
-    /// UID and generation of what was seen, by kind, namespace and name, to tell others of a changed spec once.
-    pub generations: Mutex<BTreeMap<Key, (String, i64)>>,
+    /// What was asked for the last time, by kind, namespace and name, to tell others once.
+    pub asked: Mutex<BTreeMap<Key, Asked>>,
     /// Profiles of which every posture has to be compared again, because somebody deleted one.
     pub rewrite: Mutex<BTreeSet<String>>,
 }
@@ -143,20 +143,35 @@ impl Context {
         self.rewrite.lock().is_ok_and(|mut rewrite| rewrite.remove(profile))
     }
 
-    /// Whether this is the first time that this generation of an object is seen.
-    pub fn is_new_generation<K: Resource<DynamicType = ()>>(&self, object: &K) -> bool {
+    /// Whether a person asks for something else than the last time: the first time that this generation of an object, or these of
+    /// our annotations, are seen.
+    pub fn is_asked_anew<K: Resource<DynamicType = ()>>(&self, object: &K) -> bool {
         let Some(uid) = object.uid() else { return false };
-        let seen = (uid, object.meta().generation.unwrap_or_default());
+        let ours = object.annotations().iter().filter(|(key, _)| key.starts_with(ANNOTATIONS));
+        let annotations = ours.map(|(key, value)| (key.clone(), value.clone())).collect();
+        let asked = Asked { uid, generation: object.meta().generation.unwrap_or_default(), annotations };
         let key = key::<K>(object.namespace().as_deref(), &object.name_any());
-        self.generations.lock().is_ok_and(|mut known| known.insert(key, seen.clone()) != Some(seen))
+        self.asked.lock().is_ok_and(|mut known| known.insert(key, asked.clone()) != Some(asked))
     }
 
     /// Forgets an object that is gone.
     pub fn forget<K: Resource<DynamicType = ()>>(&self, namespace: Option<&str>, name: &str) {
-        if let Ok(mut known) = self.generations.lock() {
+        if let Ok(mut known) = self.asked.lock() {
             known.remove(&key::<K>(namespace, name));
         }
     }
+}
+
+/// How annotations begin by which a person asks for something.
+const ANNOTATIONS: &str = "soc2-operator.dev/";
+
+/// What a person asks for with an object.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Asked {
+    uid: String,
+    generation: i64,
+    /// Those that are ours.
+    annotations: BTreeMap<String, String>,
 }
 
 /// Kind, namespace and name.

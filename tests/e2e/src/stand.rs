@@ -202,6 +202,14 @@ impl Stand {
             Ok(self.list("apos").await?.iter().map(metadata).collect())
         };
         self.guarded_postures().await?;
+        // Asked control by control, which takes a while: the demo's world has one that is disabled.
+        eventually("what is disabled to be known", || async {
+            let postures = self.list("apos").await?;
+            let known = |posture: &Value| posture["unknown"].to_string().contains("ControlDisabled");
+            ensure!(postures.iter().any(known), "nothing is disabled");
+            Ok(())
+        })
+        .await?;
         eventually("the postures to settle", || async {
             let first = versions().await?;
             // Longer than an interval of the sample's organization.

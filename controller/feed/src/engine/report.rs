@@ -37,10 +37,10 @@ impl Engine {
         self.publisher.announce(change);
     }
 
-    /// A restart without a checkpoint is over when everything that can be read is swept.
+    /// A restart without a checkpoint is over when everything that can be read is swept, and it is known what is disabled.
     fn settle_restart(&mut self) {
         let known = &self.known;
-        if !known.restarting || !known.surveyed || known.organization.read_at.is_none() {
+        if !known.restarting || !known.surveyed || known.organization.read_at.is_none() || !self.controls_read() {
             return;
         }
         if self.lanes.values().filter(|lane| hopeful(lane)).all(|lane| lane.readable() && lane.unswept().is_empty()) {
@@ -75,6 +75,7 @@ impl Engine {
             events: self.event_facts(),
             deeds: Arc::clone(&self.known.deeds),
             restarting: self.known.restarting,
+            controls_read: before.controls_read || self.controls_read(),
             swept: if *before.swept == swept { Arc::clone(&before.swept) } else { Arc::new(swept) },
             read_once: before.read_once || self.is_read_once(),
             suspended: self.known.suspended,
@@ -85,16 +86,22 @@ impl Engine {
     fn is_read_once(&self) -> bool {
         let known = &self.known;
         let timers = &self.timers;
-        let readable = |per_account: bool| {
-            self.lanes.values().any(|lane| lane.readable() && lane.record.key.account.is_some() == per_account)
-        };
         known.surveyed
             && !known.restarting
             && timers.policies.was_done()
-            && (timers.associations.was_done() || !readable(false))
-            && (timers.associations_per_account.was_done() || !readable(true))
+            && self.controls_read()
+            && (timers.associations_per_account.was_done() || !self.any_readable(true))
             && self.lanes.values().all(|lane| lane.poll.was_done() || !lane.readable())
             && self.interested().all(|(_, lane)| lane.signals.timer.was_done())
+    }
+
+    /// Whether it was asked which controls are disabled; not where each account has to be asked, which takes days.
+    fn controls_read(&self) -> bool {
+        self.timers.associations.was_done() || self.known.surveyed && !self.any_readable(false)
+    }
+
+    fn any_readable(&self, per_account: bool) -> bool {
+        self.lanes.values().any(|lane| lane.readable() && lane.record.key.account.is_some() == per_account)
     }
 
     /// Findings in the index by Region.
@@ -263,5 +270,6 @@ fn same_but_for_times(before: &FeedFacts, now: &FeedFacts) -> bool {
         && before.events == now.events
         && before.deeds == now.deeds
         && (before.restarting, before.suspended) == (now.restarting, now.suspended)
+        && before.controls_read == now.controls_read
         && before.swept == now.swept
 }

@@ -141,7 +141,8 @@ fn sweep_alone(each: usize, page: usize, events: Vec<(usize, Event)>, empty_ever
         let accounts: BTreeSet<AccountId> = (1..=5).map(account).chain([admin()]).collect();
         let regions = BTreeSet::from([HOME.to_owned(), LINKED.to_owned()]);
         let reader = Reader::new(fake.security_hub(None, HOME, 2));
-        let shard = Shard { reader, accounts: accounts.clone(), regions: regions.clone(), batch: index.sweep(&accounts) };
+        let shard =
+            Shard { reader, accounts: accounts.clone(), regions: regions.clone(), batch: index.sweep(&accounts) };
         let Ok(swept) = shard.sweep().await.0 else { return BTreeSet::new() };
         index.install(&accounts, &regions, swept.batch);
         let truth = fake.cloud().truth();

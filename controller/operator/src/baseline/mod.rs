@@ -107,7 +107,7 @@ impl Reconciler for BaselineReconciler {
     const MANAGER: &'static str = MANAGER;
 
     fn seen(&self, context: &Context, object: &ScpBaseline) {
-        if object.metadata.deletion_timestamp.is_some() || context.is_new_generation(object) {
+        if object.metadata.deletion_timestamp.is_some() || context.is_asked_anew(object) {
             tell(context, &object.name_any());
         }
     }

@@ -35,7 +35,7 @@ impl Reconciler for ApprovalReconciler {
         let name = &approval.spec.guardrail_set_ref.name;
         let set = context.stores.sets.get(&ObjectRef::new(name)).and_then(|guard| guard.0.clone().ok());
         if let Some(set) = &set
-            && context.is_new_generation(&*approval)
+            && context.is_asked_anew(&*approval)
         {
             context.feeds.touch(&set.spec.organization_ref.name);
         }

@@ -72,7 +72,7 @@ impl Reconciler for GuardrailReconciler {
         if leaving && retire::is_abandoned(&set) {
             return retire::release(context, &set).await;
         }
-        if context.is_new_generation(&*set) {
+        if context.is_asked_anew(&*set) {
             context.feeds.touch(&set.spec.organization_ref.name);
             context.written.forget(&set.name_any());
         }

@@ -99,7 +99,6 @@ pub fn observe(context: &Context, name: &str) -> Result<Observed, Blocked> {
     }
     let organization = view.world.read(|world| world.organization.clone());
     let organization = organization.map(Arc::new).ok_or_else(|| reading("organization"))?;
-    let inventory = view.facts.inventory.ok_or_else(|| reading("policies"))?;
     let owner = Owner {
         owner_id: object.spec.owner_id.clone().unwrap_or_else(|| object.name_any()),
         cluster_id: context.cluster_id(),
@@ -110,7 +109,15 @@ pub fn observe(context: &Context, name: &str) -> Result<Observed, Blocked> {
             .and_then(|status| status.organization_id.clone())
             .unwrap_or_else(|| organization.id.clone()),
     };
-    let overlay = context.feeds.overlay(name, |overlay| overlay.over(&inventory, &view.facts.deeds));
+    // The newest reading of all that were compared with our writes: an older one would show again what was before a write that a
+    // newer one has shown meanwhile, and the write would be done twice.
+    let compared = context.feeds.overlay(name, |overlay| {
+        let facts = view.world.facts();
+        let inventory = facts.inventory?;
+        let laid = overlay.over(&inventory, &facts.deeds);
+        Some((inventory, laid))
+    });
+    let (inventory, overlay) = compared.ok_or_else(|| reading("policies"))?;
     let settling = overlay.is_some();
     let planned_on = overlay.map_or_else(|| Arc::clone(&inventory), Arc::new);
     let exempt = exempt_by_organization(&object.spec)

@@ -48,7 +48,7 @@ impl Reconciler for OrganizationReconciler {
         let tags = context.tags_shown || owners_use_tags(context, &object);
         let catalog = |profile: &ComplianceProfile| context.catalog_of(profile).ok();
         context.feeds.ensure(&object, feed_config(&object, &profiles, &sets, tags, catalog));
-        if context.is_new_generation(&*object) {
+        if context.is_asked_anew(&*object) {
             context.feeds.touch(&name);
             // Its exceptionPolicy may say something else.
             context.nudges.send(Nudge::ExceptionsOf(name.clone()));

@@ -117,7 +117,7 @@ impl Reconciler for AttestationReconciler {
             return Ok(Action::await_change());
         }
         context.nudges.saw::<ControlAttestation>(&namespace, &name, organization);
-        if context.is_new_generation(&*attestation) {
+        if context.is_asked_anew(&*attestation) {
             tell(context, organization);
         }
         let now = (context.now)();

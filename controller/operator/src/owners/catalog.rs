@@ -35,7 +35,7 @@ impl Reconciler for CatalogReconciler {
     const MANAGER: &'static str = MANAGER;
 
     fn seen(&self, context: &Context, object: &ControlCatalog) {
-        if object.metadata.deletion_timestamp.is_some() || context.is_new_generation(object) {
+        if object.metadata.deletion_timestamp.is_some() || context.is_asked_anew(object) {
             context.nudges.send(Nudge::ProfilesWith(object.name_any()));
         }
     }

@@ -80,7 +80,7 @@ impl Reconciler for ExceptionReconciler {
             return Ok(Action::await_change());
         }
         context.nudges.saw::<ComplianceException>(&namespace, &name, organization);
-        if context.is_new_generation(&*exception) {
+        if context.is_asked_anew(&*exception) {
             context.nudges.send(Nudge::ProfilesOf(organization.clone()));
         }
         let now = (context.now)();

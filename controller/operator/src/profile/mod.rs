@@ -38,7 +38,7 @@ impl Reconciler for ProfileReconciler {
         if profile.metadata.deletion_timestamp.is_some() || profile.spec.suspend {
             return Ok(Action::await_change());
         }
-        if context.is_new_generation(&*profile) {
+        if context.is_asked_anew(&*profile) {
             context.feeds.touch(&profile.spec.organization_ref.name);
         }
         let now = (context.now)();

@@ -111,9 +111,10 @@ pub fn observe(
     }
     if view.facts.restarting && stands {
         let (swept, all) = view.world.read(|world| swept(profile, world.organization.as_ref(), &view.facts));
-        if swept < all {
+        if swept < all || !view.facts.controls_read {
+            let left = if swept < all { "" } else { ", but not which controls are disabled" };
             let message = format!(
-                "restarted without a usable checkpoint: {swept} of {all} accounts are read again; what was published stands until then"
+                "restarted without a usable checkpoint: {swept} of {all} accounts are read again{left}; what was published stands until then"
             );
             return Err(Waiting::Stands { message });
         }

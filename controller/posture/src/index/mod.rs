@@ -30,8 +30,8 @@ use names::Names;
 pub(crate) use row::{Compliance, Row, Verdict};
 pub use signal::SignalBatch;
 pub(crate) use signal::{Said, SignalRow, Signals};
-pub use store::LoadError;
 use since::{Begun, Since};
+pub use store::LoadError;
 use sweep::Found;
 pub use sweep::SweepBatch;
 

@@ -69,7 +69,10 @@ mod tests {
     fn each_is_found_by_its_hash() {
         let texts = Texts::new([(7, "seven"), (3, ""), (9, "neun"), (7, "later"), (1, "é")].into_iter());
         assert_eq!(texts.iter().collect::<Vec<_>>(), [(1, "é"), (3, ""), (7, "later"), (9, "neun")]);
-        assert_eq!([1, 2, 3, 7, 9].map(|hash| texts.get(hash)), [Some("é"), None, Some(""), Some("later"), Some("neun")]);
+        assert_eq!(
+            [1, 2, 3, 7, 9].map(|hash| texts.get(hash)),
+            [Some("é"), None, Some(""), Some("later"), Some("neun")]
+        );
         assert_eq!(Texts::default().get(1), None);
         assert_eq!(texts.memory_bytes(), 4 * 12 + 11);
     }

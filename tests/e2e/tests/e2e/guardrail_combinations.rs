@@ -264,7 +264,11 @@ async fn one_guardrail_of_a_shared_policy_is_released_at_once_where_the_policy_i
     whole(&stand, SET).await.with_context(|| operator.log())?;
     ensure!(ours(&stand).await? == before, "{:#?}", ours(&stand).await?);
     let baselines = stand.get("grset", SET).await?["status"]["baselines"].clone();
-    ensure!(baselines.as_array().into_iter().flatten().all(|one| one["driftReverted"] == 0), "{baselines:#}");
+    ensure!(
+        baselines.as_array().into_iter().flatten().all(|one| one["driftReverted"] == 0),
+        "{baselines:#} {}",
+        operator.log()
+    );
     Ok(())
 }
 
