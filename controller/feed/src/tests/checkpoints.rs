@@ -8,7 +8,7 @@ use sha2::{Digest as _, Sha256};
 use soc2_aws::Role;
 use soc2_posture::index::Status;
 
-use super::fake::{Fake, HOME, account};
+use super::fake::{Fake, HOME, LINKED, account, admin};
 use super::world::{Bench, HOUR, MINUTE, config};
 use crate::{SourceConfig, SourceRegions};
 
@@ -100,6 +100,28 @@ async fn a_sweep_that_was_cut_off_goes_on_where_it_was() {
     assert!(pages < 50, "{pages} of 61 pages and looks at the front");
     assert_eq!(bench.wrong(), BTreeSet::new());
     assert!(bench.facts().regions[0].last_full_sweep.is_some());
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_a_checkpoint_it_is_restarting_until_it_is_known_what_is_disabled() {
+    let fake = Fake::new(1);
+    {
+        let mut cloud = fake.cloud();
+        cloud.hubs.get_mut(&(admin(), LINKED.to_owned())).unwrap().disabled.insert("S3.5".to_owned());
+        // That takes a call for each control, and the findings here are a page.
+        cloud.latency = Duration::from_secs(2);
+    }
+    let bench = Bench::start(fake, config());
+    bench.until(|bench| !bench.facts().swept.is_empty()).await;
+    let known = |bench: &Bench| (bench.facts().controls_read, !bench.hub(LINKED).unwrap().disabled_controls.is_empty());
+    assert_eq!((bench.facts().restarting, known(&bench)), (true, (false, false)));
+    bench.until(|bench| !bench.facts().restarting).await;
+    assert_eq!(known(&bench), (true, true));
+    // That it is read again is no news.
+    for _ in 0..70 {
+        tokio::time::sleep(MINUTE + Duration::from_secs(1)).await;
+        assert!(bench.facts().controls_read);
+    }
 }
 
 /// Restarts with bytes that are not to be used.

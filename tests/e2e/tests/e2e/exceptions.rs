@@ -48,7 +48,7 @@ async fn an_exception_begins_and_ends_by_time_alone_and_everywhere_at_once() -> 
     let operator = stand.operator().await?;
     let account = failing(&stand).await?;
     let (place, posture) = ("soc2-operator/release", format!("production-{account}"));
-    let (starts_at, expires_at) = (at(20), at(60));
+    let (starts_at, expires_at) = (at(20), at(80));
     let spec = json!({"startsAt": starts_at, "expiresAt": expires_at});
     stand.plane.apply_yaml(&exception(place, "S3.2", &account, spec)).await?;
 
