@@ -8,6 +8,9 @@ use anyhow::{Result, bail};
 /// How long anything may take before a test gives up. Generous: two cores run everything.
 pub const PATIENCE: Duration = Duration::from_secs(90);
 
+/// How soon it is asked again: what takes long is asked about less often, or the questions are most of what the machine does.
+const PAUSES: [Duration; 2] = [Duration::from_millis(100), Duration::from_millis(500)];
+
 /// Asks until the answer is there.
 ///
 /// # Errors
@@ -36,7 +39,7 @@ where
             Err(error) if started.elapsed() > patience => {
                 bail!("gave up after {} s waiting for {what}: {error:#}", patience.as_secs())
             }
-            Err(_) => tokio::time::sleep(Duration::from_millis(100)).await,
+            Err(_) => tokio::time::sleep((started.elapsed() / 20).clamp(PAUSES[0], PAUSES[1])).await,
         }
     }
 }
