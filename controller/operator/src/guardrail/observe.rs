@@ -11,6 +11,7 @@ use soc2_posture::organization::Organization;
 
 use super::retire;
 use crate::context::Context;
+use crate::feeds::View;
 
 /// Annotation of an organization: id of a cluster that is gone, whose policies become ours.
 const TAKE_OVER: &str = "soc2-operator.dev/take-over";
@@ -109,15 +110,7 @@ pub fn observe(context: &Context, name: &str) -> Result<Observed, Blocked> {
             .and_then(|status| status.organization_id.clone())
             .unwrap_or_else(|| organization.id.clone()),
     };
-    // The newest reading of all that were compared with our writes: an older one would show again what was before a write that a
-    // newer one has shown meanwhile, and the write would be done twice.
-    let compared = context.feeds.overlay(name, |overlay| {
-        let facts = view.world.facts();
-        let inventory = facts.inventory?;
-        let laid = overlay.over(&inventory, &facts.deeds);
-        Some((inventory, laid))
-    });
-    let (inventory, overlay) = compared.ok_or_else(|| reading("policies"))?;
+    let (inventory, overlay) = compared(context, name, &view)?;
     let settling = overlay.is_some();
     let planned_on = overlay.map_or_else(|| Arc::clone(&inventory), Arc::new);
     let exempt = exempt_by_organization(&object.spec)
@@ -144,6 +137,24 @@ pub fn observe(context: &Context, name: &str) -> Result<Observed, Blocked> {
         take_over: object.annotations().get(TAKE_OVER).map(|cluster| cluster.trim()),
     });
     Ok(Observed { object, organization, inventory, planned_on, owner, plan, settling })
+}
+
+/// The policies as they were read, and as they are after our writes, where that differs.
+///
+/// The newest reading of all that were compared with our writes: an older one would show again what was before a write that a newer
+/// one has shown meanwhile, and the write would be done twice.
+fn compared(
+    context: &Context,
+    name: &str,
+    view: &View,
+) -> Result<(Arc<PolicyInventory>, Option<PolicyInventory>), Blocked> {
+    let compared = context.feeds.overlay(name, |overlay| {
+        let facts = view.world.facts();
+        let inventory = facts.inventory?;
+        let laid = overlay.over(&inventory, &facts.deeds);
+        Some((inventory, laid))
+    });
+    compared.ok_or_else(|| reading("policies"))
 }
 
 fn reading(what: &str) -> Blocked {
