@@ -24,6 +24,7 @@ async fn measure(out: &mut Figures<'_>) -> Result<()> {
     replicas.tend(2).await?;
     stand.condition("awsorg", "acme", "FindingsComplete", "True", "Complete").await?;
     stand.condition("grset", "leave-org", "InSync", "True", "InSync").await?;
+    stand.settled_postures().await?;
 
     let leader = takes_over(&stand, &mut replicas).await?;
     let killed = Instant::now();

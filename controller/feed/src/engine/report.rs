@@ -46,6 +46,8 @@ impl Engine {
         if self.lanes.values().filter(|lane| hopeful(lane)).all(|lane| lane.readable() && lane.unswept().is_empty()) {
             tracing::info!(organization = %self.config.organization, "everything that can be read is read");
             self.known.restarting = false;
+            // Whoever begins from the one before would read everything again.
+            self.timers.checkpoint.ask();
         }
     }
 
