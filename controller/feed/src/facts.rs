@@ -25,6 +25,8 @@ pub struct FeedFacts {
     pub policies: Reading,
     /// The last complete inventory of policies; it stands while newer readings fail.
     pub inventory: Option<Arc<PolicyInventory>>,
+    /// When the newest complete reading of the policies began.
+    pub policies_begun_at: Option<Timestamp>,
     /// One entry per source and Region that is read, in the order of the configuration.
     pub regions: Vec<RegionFacts>,
     /// One entry per queue of events, by name of the source.

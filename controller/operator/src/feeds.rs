@@ -40,6 +40,8 @@ struct Running {
     changes: Arc<Mutex<VecDeque<Change>>>,
     overlay: Overlay,
     writing: Arc<tokio::sync::Mutex<()>>,
+    /// Since when this process leads the organization.
+    since: Timestamp,
 }
 
 /// What a reconcile sees of an organization.
@@ -105,6 +107,7 @@ impl Feeds {
             changes,
             overlay: Overlay::default(),
             writing: Arc::default(),
+            since: Timestamp::now(),
         };
         running.insert(name, entry);
     }
@@ -231,6 +234,12 @@ impl Feeds {
     /// Works on what was written to an organization and does not show yet.
     pub fn overlay<R: Default>(&self, name: &str, work: impl FnOnce(&mut Overlay) -> R) -> R {
         self.lock().get_mut(name).map(|found| work(&mut found.overlay)).unwrap_or_default()
+    }
+
+    /// Since when this process leads an organization.
+    #[must_use]
+    pub fn since(&self, name: &str) -> Option<Timestamp> {
+        self.lock().get(name).map(|found| found.since)
     }
 
     /// The turn to write to an organization.

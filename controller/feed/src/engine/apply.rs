@@ -175,6 +175,7 @@ impl Engine {
             Ok(inventory) => {
                 self.timers.policies.succeed();
                 self.known.policies = Reading { read_at: Some(self.now()), error: None };
+                self.known.policies_begun_at.1 = self.known.policies_begun_at.0;
                 let policies = self.known.inventory.as_deref() != Some(&inventory);
                 if policies {
                     self.known.inventory = Some(Arc::new(inventory));

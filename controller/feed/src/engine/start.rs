@@ -123,6 +123,7 @@ impl Engine {
             return;
         }
         self.timers.policies.begin(now);
+        self.known.policies_begun_at.0 = Some(self.now());
         let (directory, reader) = (Arc::clone(&self.directory), Arc::clone(&self.policies));
         self.spawn(Job::Policies, async move { Done::Policies(reader.lock().await.read(&*directory).await) });
     }

@@ -87,6 +87,9 @@ impl Reconciler for GuardrailReconciler {
         if !is_told(context, &set) {
             return Ok(Action::requeue(BEHIND));
         }
+        if let Some(rest) = after_another(context, &set) {
+            return Ok(Action::requeue(rest));
+        }
         good::load(context, &set).await?;
         match turn(context, &set).await {
             Ok(Done::Next(action)) => Ok(action),
@@ -111,6 +114,24 @@ fn is_told(context: &Context, set: &GuardrailSet) -> bool {
     let told = context.stores.sets_of(&set.spec.organization_ref.name);
     let told = told.iter().find(|told| told.name_any() == set.name_any());
     told.is_none_or(|told| told.metadata.generation == set.metadata.generation)
+}
+
+/// How long a set rests that a former process was writing when it ended: what that wrote last may not be readable yet, and would be
+/// written once more. A reading that began late enough after it shows it.
+fn after_another(context: &Context, set: &GuardrailSet) -> Option<Duration> {
+    let conditions = set.status.iter().flat_map(|status| &status.conditions);
+    let applying = conditions.into_iter().any(|found| found.type_ == "Applying" && found.status == "True");
+    let organization = &set.spec.organization_ref.name;
+    let readable = context.feeds.since(organization).filter(|_| applying)? + AFTER_WRITES;
+    let begun_at = context.feeds.view(organization)?.facts.policies_begun_at;
+    if begun_at.is_some_and(|begun_at| begun_at >= readable) {
+        return None;
+    }
+    let now = (context.now)();
+    if now >= readable {
+        context.feeds.request_policies(organization);
+    }
+    Some(until(readable, now).max(BEHIND))
 }
 
 /// How a turn ended.
