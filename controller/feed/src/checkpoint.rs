@@ -33,6 +33,9 @@ pub(crate) struct State {
     pub(crate) lanes: Vec<Record>,
     /// What was published before the last start without a checkpoint still stands.
     pub(crate) restarting: bool,
+    /// It was asked which controls are disabled.
+    #[serde(default)]
+    pub(crate) controls_read: bool,
 }
 
 /// A checkpoint that was loaded.

@@ -78,6 +78,7 @@ impl Engine {
             .iter()
             .all(|source| source.regions.read().iter().all(|region| read(&source.name, region)));
         self.known.restarting = state.restarting || !all;
+        self.known.controls_read = state.controls_read && all;
         Accounts::All
     }
 
@@ -102,6 +103,7 @@ impl Engine {
         self.lanes.clear();
         self.known.inventory = None;
         (self.known.restarting, self.known.surveyed, self.known.findings) = (true, false, None);
+        self.known.controls_read = false;
         let empty = FindingIndex::new(&self.parts.catalog);
         self.publisher.write(|world| world.index = empty).await;
         self.be_interested().await;
@@ -162,6 +164,7 @@ impl Engine {
             organization: self.publisher.read(|world| world.organization.clone())?,
             lanes: self.lanes.values().map(|lane| lane.record.clone()).collect(),
             restarting: self.known.restarting,
+            controls_read: self.known.controls_read,
         };
         Some(self.write(state).await)
     }

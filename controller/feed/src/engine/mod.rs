@@ -114,6 +114,7 @@ struct Timers {
 }
 
 /// What goes into the facts besides the lanes.
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 #[derive(Default)]
 struct Known {
     organization: Reading,
@@ -126,6 +127,8 @@ struct Known {
     surveyed: bool,
     explored: Option<Instant>,
     restarting: bool,
+    /// It was asked which controls are disabled, by this process or the one that wrote the checkpoint.
+    controls_read: bool,
     suspended: bool,
     /// Findings in the index by Region, tombstones not counted; `None`: to be counted again.
     findings: Option<BTreeMap<Region, usize>>,

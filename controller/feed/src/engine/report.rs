@@ -22,6 +22,11 @@ impl Engine {
     /// Puts sources and facts as they are now where readers see them, and tells what changed.
     pub(super) async fn publish(&mut self, mut change: Change) {
         self.settle_restart();
+        if !self.known.controls_read && self.controls_read() {
+            self.known.controls_read = true;
+            // Whoever begins from the one before would wait for it again.
+            self.timers.checkpoint.ask();
+        }
         let sources = self.sources();
         let differs = self.publisher.read(|world| {
             change.accounts.merge(sources_differ(&world.sources, &sources));
@@ -37,17 +42,15 @@ impl Engine {
         self.publisher.announce(change);
     }
 
-    /// A restart without a checkpoint is over when everything that can be read is swept, and it is known what is disabled.
+    /// A restart without a checkpoint is over when everything that can be read is swept.
     fn settle_restart(&mut self) {
         let known = &self.known;
-        if !known.restarting || !known.surveyed || known.organization.read_at.is_none() || !self.controls_read() {
+        if !known.restarting || !known.surveyed || known.organization.read_at.is_none() {
             return;
         }
         if self.lanes.values().filter(|lane| hopeful(lane)).all(|lane| lane.readable() && lane.unswept().is_empty()) {
             tracing::info!(organization = %self.config.organization, "everything that can be read is read");
             self.known.restarting = false;
-            // Whoever begins from the one before would read everything again.
-            self.timers.checkpoint.ask();
         }
     }
 
@@ -78,7 +81,7 @@ impl Engine {
             events: self.event_facts(),
             deeds: Arc::clone(&self.known.deeds),
             restarting: self.known.restarting,
-            controls_read: before.controls_read || self.controls_read(),
+            controls_read: self.known.controls_read,
             swept: if *before.swept == swept { Arc::clone(&before.swept) } else { Arc::new(swept) },
             read_once: before.read_once || self.is_read_once(),
             suspended: self.known.suspended,

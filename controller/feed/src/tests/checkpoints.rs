@@ -103,7 +103,7 @@ async fn a_sweep_that_was_cut_off_goes_on_where_it_was() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn without_a_checkpoint_it_is_restarting_until_it_is_known_what_is_disabled() {
+async fn without_a_checkpoint_it_is_said_when_it_is_known_what_is_disabled_and_with_one_it_is_known() {
     let fake = Fake::new(1);
     {
         let mut cloud = fake.cloud();
@@ -114,14 +114,17 @@ async fn without_a_checkpoint_it_is_restarting_until_it_is_known_what_is_disable
     let bench = Bench::start(fake, config());
     bench.until(|bench| !bench.facts().swept.is_empty()).await;
     let known = |bench: &Bench| (bench.facts().controls_read, !bench.hub(LINKED).unwrap().disabled_controls.is_empty());
-    assert_eq!((bench.facts().restarting, known(&bench)), (true, (false, false)));
-    bench.until(|bench| !bench.facts().restarting).await;
+    assert_eq!(known(&bench), (false, false));
+    bench.until(|bench| bench.facts().controls_read).await;
     assert_eq!(known(&bench), (true, true));
     // That it is read again is no news.
     for _ in 0..70 {
         tokio::time::sleep(MINUTE + Duration::from_secs(1)).await;
         assert!(bench.facts().controls_read);
     }
+    let bench = bench.restart(config()).await;
+    bench.until(|bench| bench.hub(LINKED).is_some()).await;
+    assert_eq!(known(&bench), (true, true));
 }
 
 /// Restarts with bytes that are not to be used.

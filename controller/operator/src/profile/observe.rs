@@ -109,9 +109,9 @@ pub fn observe(
     if view.world.read(|world| world.organization.is_none()) {
         return Err(not_read(&view.facts, stands));
     }
-    if view.facts.restarting && stands {
+    if stands && (view.facts.restarting || !view.facts.controls_read) {
         let (swept, all) = view.world.read(|world| swept(profile, world.organization.as_ref(), &view.facts));
-        if swept < all || !view.facts.controls_read {
+        if swept < all && view.facts.restarting || !view.facts.controls_read {
             let left = if swept < all { "" } else { ", but not which controls are disabled" };
             let message = format!(
                 "restarted without a usable checkpoint: {swept} of {all} accounts are read again{left}; what was published stands until then"
