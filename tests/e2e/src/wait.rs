@@ -8,7 +8,7 @@ use anyhow::{Result, bail};
 /// How long anything may take before a test gives up. Generous: two cores run everything.
 pub const PATIENCE: Duration = Duration::from_secs(90);
 
-/// How soon it is asked again: what takes long is asked about less often, or the questions are most of what the machine does.
+/// How soon it is asked again, at first and in the end: each question costs the API server something, and many tests ask at once.
 const PAUSES: [Duration; 2] = [Duration::from_millis(100), Duration::from_millis(500)];
 
 /// Asks until the answer is there.

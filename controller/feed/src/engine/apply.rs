@@ -33,7 +33,7 @@ const LONG: SignedDuration = SignedDuration::from_mins(1);
 /// A reading that ended, with what it found.
 pub(super) enum Done {
     Organization(Box<Result<(Organization, Option<TagBook>), AwsError>>),
-    Policies(Result<PolicyInventory, AwsError>),
+    Policies(Timestamp, Result<PolicyInventory, AwsError>),
     Survey { configured: u64, began: Instant, surveyed: Vec<Surveyed> },
     Associations(bool, Vec<Answer>),
     Poll { key: LaneKey, lane: u64, started_at: Timestamp, polled: Polled },
@@ -83,7 +83,7 @@ impl Engine {
     async fn apply(&mut self, done: Done) -> Change {
         match done {
             Done::Organization(result) => self.organization(*result).await,
-            Done::Policies(result) => self.policies(result),
+            Done::Policies(begun_at, result) => self.policies(begun_at, result),
             Done::Survey { configured, began, surveyed } => self.surveyed(configured, began, surveyed).await,
             Done::Associations(per_account, answers) => self.associations(per_account, answers),
             Done::Poll { key, lane, started_at, polled } => self.polled(&key, lane, started_at, polled),
@@ -169,13 +169,13 @@ impl Engine {
         Change { accounts, ..Change::default() }
     }
 
-    fn policies(&mut self, result: Result<PolicyInventory, AwsError>) -> Change {
+    fn policies(&mut self, begun_at: Timestamp, result: Result<PolicyInventory, AwsError>) -> Change {
         self.say("policies", result.as_ref().err().map(|error| error.message.as_str()));
         match result {
             Ok(inventory) => {
                 self.timers.policies.succeed();
                 self.known.policies = Reading { read_at: Some(self.now()), error: None };
-                self.known.policies_begun_at.1 = self.known.policies_begun_at.0;
+                self.known.policies_begun_at = Some(begun_at);
                 let policies = self.known.inventory.as_deref() != Some(&inventory);
                 if policies {
                     self.known.inventory = Some(Arc::new(inventory));

@@ -120,8 +120,8 @@ struct Known {
     organization: Reading,
     policies: Reading,
     inventory: Option<Arc<PolicyInventory>>,
-    /// When the reading of the policies began that is under way, and that which ended last.
-    policies_begun_at: (Option<Timestamp>, Option<Timestamp>),
+    /// When the newest complete reading of the policies began.
+    policies_begun_at: Option<Timestamp>,
     /// What others did to the organization lately, the newest last.
     deeds: Arc<Vec<Deed>>,
     surveyed: bool,

@@ -76,7 +76,7 @@ impl Engine {
             organization: self.known.organization.clone(),
             policies: self.known.policies.clone(),
             inventory: self.known.inventory.clone(),
-            policies_begun_at: self.known.policies_begun_at.1,
+            policies_begun_at: self.known.policies_begun_at,
             regions,
             events: self.event_facts(),
             deeds: Arc::clone(&self.known.deeds),

@@ -123,9 +123,8 @@ impl Engine {
             return;
         }
         self.timers.policies.begin(now);
-        self.known.policies_begun_at.0 = Some(self.now());
-        let (directory, reader) = (Arc::clone(&self.directory), Arc::clone(&self.policies));
-        self.spawn(Job::Policies, async move { Done::Policies(reader.lock().await.read(&*directory).await) });
+        let (directory, reader, begun_at) = (Arc::clone(&self.directory), Arc::clone(&self.policies), self.now());
+        self.spawn(Job::Policies, async move { Done::Policies(begun_at, reader.lock().await.read(&*directory).await) });
     }
 
     /// Whether the organization is known well enough to survey its sources.

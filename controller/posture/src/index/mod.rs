@@ -141,9 +141,9 @@ impl FindingIndex {
         SweepBatch { names: Names::new(self.names.catalog()), begun, found: Found::default() }
     }
 
-    /// Puts in place a complete sweep of these accounts, all of which it was begun for, read in these Regions: what the sweep did not see and did not
-    /// change since it began goes, with tombstones from before. Only this, and [`FindingIndex::retain_accounts`],
-    /// removes. Findings of other accounts or Regions in the batch are taken in as by [`FindingIndex::upsert`].
+    /// Puts in place a complete sweep of these accounts, all of which it was begun for, read in these Regions: what the sweep
+    /// did not see and did not change since it began goes, with tombstones from before. Only this, and
+    /// [`FindingIndex::retain_accounts`], removes. Findings of other accounts or Regions in the batch are taken in as by [`FindingIndex::upsert`].
     ///
     /// An incomplete sweep must not be installed: read it again.
     pub fn install(
