@@ -23,13 +23,20 @@ pub(crate) struct Moto {
 
 impl Moto {
     pub(crate) async fn start(logs: &std::path::Path) -> Result<Self> {
-        let port = std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
         let watchdog = Watchdog::spawn(logs)?;
         let mut command = Command::new("moto_server");
-        command.args(["-H", "127.0.0.1", "-p", &port.to_string()]);
-        let server = Server::spawn("moto_server", command, logs, &watchdog)
+        command.args(["-H", "127.0.0.1", "-p", "0"]);
+        let mut server = Server::spawn("moto_server", command, logs, &watchdog)
             .context("moto_server is not in PATH: run `make tools`, and put the folder it prints first in PATH")?;
-        let moto = Self { _server: server, _watchdog: watchdog, url: format!("http://127.0.0.1:{port}") };
+        let url = loop {
+            server.check_running()?;
+            let log = std::fs::read_to_string(server.log()).unwrap_or_default();
+            if let Some((_, url)) = log.lines().find_map(|line| line.split_once("Running on ")) {
+                break url.trim().to_owned();
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        };
+        let moto = Self { _server: server, _watchdog: watchdog, url };
         eventually("moto server", || async { moto.aws(&["sts", "get-caller-identity"]).map(drop) }).await?;
         Ok(moto)
     }

@@ -89,7 +89,7 @@ fn kubeconfig(options: &OperatorOptions, stand: &Stand, gate: &Gate) -> Result<P
 #[tokio::test]
 async fn without_an_api_server_it_waits_and_goes_on_when_it_is_there() -> Result<()> {
     let stand = Stand::start().await?;
-    let mut gate = Gate::shut(&stand.plane.url()).await?;
+    let mut gate = Gate::shut(&stand.plane.url())?;
     let mut options = stand.operator_options();
     let given = std::fs::read_to_string(kubeconfig(&options, &stand, &gate)?)?;
     // Not even the file is there.
@@ -102,7 +102,7 @@ async fn without_an_api_server_it_waits_and_goes_on_when_it_is_there() -> Result
     says(&operator, "missing", "crds", "refused").await?;
     tokio::time::sleep(A_WHILE).await;
     ensure!(troubles(&operator).len() == 2, "{:#?}", troubles(&operator));
-    gate.open().await?;
+    gate.open()?;
     works(&stand, &mut operator).await
 }
 
@@ -131,7 +131,7 @@ async fn without_aws(stand: &Stand, gate: &mut Gate, words: &str) -> Result<()> 
     operator.ready().await.context("it does its work: it says what is unknown")?;
     stand.condition("awsorg", "acme", "OrganizationRead", "False", "").await?;
     said_once(&operator, "cannot be read").await?;
-    gate.open().await?;
+    gate.open()?;
     works(stand, &mut operator).await?;
     eventually("nothing to be missing", || async {
         let report = operator.readiness().await?;
@@ -144,15 +144,15 @@ async fn without_aws(stand: &Stand, gate: &mut Gate, words: &str) -> Result<()> 
 #[tokio::test]
 async fn without_aws_it_says_so_and_goes_on_when_it_is_there() -> Result<()> {
     let stand = Stand::start().await?;
-    let mut gate = Gate::shut(&stand.sandbox.aws).await?;
+    let mut gate = Gate::shut(&stand.sandbox.aws)?;
     without_aws(&stand, &mut gate, "no connection to AWS").await
 }
 
 #[tokio::test]
 async fn an_aws_that_does_not_answer_is_waited_for() -> Result<()> {
     let stand = Stand::start().await?;
-    let mut gate = Gate::shut(&stand.sandbox.aws).await?;
-    gate.fall_silent().await?;
+    let mut gate = Gate::shut(&stand.sandbox.aws)?;
+    gate.fall_silent()?;
     without_aws(&stand, &mut gate, "AWS did not answer in time").await
 }
 
