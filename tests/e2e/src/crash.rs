@@ -44,6 +44,35 @@ impl Crash {
         picked
     }
 
+    /// These points as one after the other in the same change: each is counted from the start after the crash before it.
+    #[must_use]
+    pub fn in_turn(mut points: Vec<Self>) -> Vec<Self> {
+        // The writes to Kubernetes that are counted come first in a change.
+        points.sort_by_key(|point| point.aws().map(|(n, done)| (n, done > n)));
+        let mut done = 0;
+        let relative = |point: Self| {
+            let since = |n: u64| n.saturating_sub(done);
+            let next = match point {
+                Self::BeforeAws(n) => Self::BeforeAws(since(n)),
+                Self::AfterAws(n) => Self::AfterAws(since(n)),
+                Self::BeforeKubernetes(n) => Self::BeforeKubernetes(since(n)),
+                Self::AfterKubernetes(_) => point,
+            };
+            done = point.aws().map_or(done, |(_, then)| then);
+            next
+        };
+        points.into_iter().map(relative).collect()
+    }
+
+    /// The write to AWS that it is at, and how many are done when it comes.
+    fn aws(self) -> Option<(u64, u64)> {
+        match self {
+            Self::BeforeAws(n) => Some((n, n)),
+            Self::AfterAws(n) | Self::BeforeKubernetes(n) => Some((n, n + 1)),
+            Self::AfterKubernetes(_) => None,
+        }
+    }
+
     /// Makes the writes stop there. Has to come before the change that is to be cut off.
     ///
     /// # Errors
@@ -91,25 +120,22 @@ pub struct Armed {
 }
 
 impl Armed {
-    /// Waits until the operator is at the place, kills it, and starts it again. When it never comes there, because all is
-    /// `done` with fewer writes, it is killed then.
+    /// Waits until the operator is at the place, kills it, and starts it again, with the `next` crash before it. When it never
+    /// comes there, because all is `done` with fewer writes, it is killed then.
     ///
     /// # Errors
     /// When it neither comes there nor is done.
-    pub async fn strike<F>(&self, stand: &Stand, mut operator: Operator, mut done: F) -> Result<Operator>
+    pub async fn strike<F>(
+        &self,
+        stand: &Stand,
+        mut operator: Operator,
+        next: Option<Crash>,
+        done: F,
+    ) -> Result<(Operator, Option<Self>)>
     where
         F: AsyncFnMut() -> Result<()>,
     {
-        let there = loop {
-            if self.is_there(stand).await? {
-                break true;
-            }
-            if done().await.is_ok() {
-                break false;
-            }
-            operator.check_running()?;
-            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
-        };
+        let there = self.wait(stand, &mut operator, done).await?;
         if there && matches!(self.crash, Crash::BeforeKubernetes(_)) {
             stand.plane.pause_apiserver()?;
             let answered = answered(stand, self.called).await;
@@ -120,7 +146,30 @@ impl Armed {
             operator.kill()?;
         }
         stand.sandbox.no_faults().await?;
-        Operator::start(operator.options.clone()).await
+        let armed = match next {
+            Some(crash) => Some(crash.arm(stand).await?),
+            None => None,
+        };
+        Ok((Operator::start(operator.options.clone()).await?, armed))
+    }
+
+    /// Whether the operator is at the place; else all is done.
+    async fn wait<F>(&self, stand: &Stand, operator: &mut Operator, mut done: F) -> Result<bool>
+    where
+        F: AsyncFnMut() -> Result<()>,
+    {
+        for look in 1_u64.. {
+            if self.is_there(stand).await? {
+                return Ok(true);
+            }
+            // This question costs more.
+            if look % 10 == 0 && done().await.is_ok() {
+                break;
+            }
+            operator.check_running()?;
+            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        }
+        Ok(false)
     }
 
     async fn is_there(&self, stand: &Stand) -> Result<bool> {

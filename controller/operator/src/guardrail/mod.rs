@@ -116,13 +116,17 @@ fn is_told(context: &Context, set: &GuardrailSet) -> bool {
     told.is_none_or(|told| told.metadata.generation == set.metadata.generation)
 }
 
-/// How long a set rests that a former process was writing when it ended: what that wrote last may not be readable yet, and would be
-/// written once more. A reading that began late enough after it shows it.
+/// How long a set rests that a former process was writing when it ended.
 fn after_another(context: &Context, set: &GuardrailSet) -> Option<Duration> {
-    let conditions = set.status.iter().flat_map(|status| &status.conditions);
-    let applying = conditions.into_iter().any(|found| found.type_ == "Applying" && found.status == "True");
-    let organization = &set.spec.organization_ref.name;
-    let readable = context.feeds.since(organization).filter(|_| applying)? + AFTER_WRITES;
+    let mut conditions = set.status.iter().flat_map(|status| &status.conditions);
+    let applying = conditions.any(|found| found.type_ == "Applying" && found.status == "True");
+    if applying { unreadable(context, &set.spec.organization_ref.name) } else { None }
+}
+
+/// How long what a former process wrote last may not be readable yet, and would be written once more. A reading that began late
+/// enough after it shows it; it is asked for.
+fn unreadable(context: &Context, organization: &str) -> Option<Duration> {
+    let readable = context.feeds.since(organization)? + AFTER_WRITES;
     let begun_at = context.feeds.view(organization)?.facts.policies_begun_at;
     if begun_at.is_some_and(|begun_at| begun_at >= readable) {
         return None;
@@ -226,6 +230,9 @@ fn until_let_go(context: &Context, restraints: &restrain::Restraints, enacted: &
 /// Tags the policies of a cluster that is taken over as this one's.
 async fn take_over(context: &Context, observed: &Observed) -> Result<Done, Error> {
     let ids = &observed.plan.retag;
+    if let Some(rest) = unreadable(context, &observed.object.name_any()) {
+        return Ok(Done::Next(Action::requeue(rest)));
+    }
     Ok(match enact::tag(context, observed, ids, CLUSTER_TAG, &observed.owner.cluster_id).await {
         Ok(()) => Done::Next(Action::requeue(AFTER_WRITES)),
         Err(held) => {

@@ -17,7 +17,7 @@ use super::enact::{self, Enacted};
 use super::observe::{Blocked, Observed, observe};
 use super::report::MANAGER;
 use super::tags::Tags;
-use super::{AFTER_FAILURE, AFTER_WRITES, IDLE, TURNS};
+use super::{AFTER_FAILURE, AFTER_WRITES, IDLE, TURNS, unreadable};
 use crate::context::Context;
 use crate::control::{Reconciler, jittered, until};
 use crate::error::Error;
@@ -205,6 +205,10 @@ async fn take_off(context: &Context, object: &GuardrailRelease, now: Timestamp) 
     if parting.is_due(now) {
         steps.append(&mut ruling.then);
     }
+    if let Some(rest) = after_another(context, object, &steps) {
+        let message = "what was written before this process led may not be readable yet: AWS is read once more";
+        return Standing::new(ReleaseState::Pending, "Reading", message, rest);
+    }
     let tags = Tags::new(context, &observed, &[]);
     let stands = || still_asked(context, object);
     let enacted = enact::enact(context, &observed, &release.name, &steps, &tags, &stands).await;
@@ -219,6 +223,17 @@ async fn take_off(context: &Context, object: &GuardrailRelease, now: Timestamp) 
     }
     standing.done = enacted.done.iter().map(Step::to_string).collect();
     standing
+}
+
+/// How long a release rests that a former process may have been carrying out when it ended. Only an update that is done already can be
+/// done twice; AWS refuses everything else.
+fn after_another(context: &Context, object: &GuardrailRelease, steps: &[Step]) -> Option<Duration> {
+    let organization = &object.spec.organization_ref.name;
+    let is_reported = object.status.as_ref().is_some_and(|status| status.state == Some(ReleaseState::Active));
+    let created = object.metadata.creation_timestamp.as_ref().map(|at| at.0);
+    let is_older = created <= context.feeds.since(organization);
+    let updates = steps.iter().any(|step| matches!(step, Step::Update { .. }));
+    if updates && is_older && !is_reported { unreadable(context, organization) } else { None }
 }
 
 /// How far it is that guardrails which stay have a policy of their own, where one of several in a policy comes off.

@@ -53,6 +53,8 @@ pub(crate) enum Shape {
     Rollback,
     /// One of several baselines in a policy is released on one of its two targets.
     Release,
+    /// One of several baselines in a policy is released on its only target: the policy changes in place.
+    ReleaseAtOnce,
 }
 
 impl Shape {
@@ -60,7 +62,7 @@ impl Shape {
     pub(crate) fn writes(self) -> u64 {
         match self {
             Self::NoRoom => 0,
-            Self::Narrow | Self::InPlace => 1,
+            Self::Narrow | Self::InPlace | Self::ReleaseAtOnce => 1,
             Self::MoveUp | Self::Drop | Self::Update | Self::Adopt => 2,
             Self::Release => 3,
             Self::Create | Self::Delete | Self::Waves | Self::Replace | Self::Rollback => 4,
@@ -74,7 +76,9 @@ impl Shape {
         let regions = |regions: Value| json!([{"name": "restrict-regions", "parameters": {"allowedRegions": regions}}]);
         let leave = || named(&["deny-leave-org"]);
         match (self, after) {
-            (Self::Create | Self::Delete, _) => (named(&["deny-leave-org", "protect-config"]), &["Workloads"]),
+            (Self::Create | Self::Delete | Self::ReleaseAtOnce, _) => {
+                (named(&["deny-leave-org", "protect-config"]), &["Workloads"])
+            }
             (Self::Update | Self::Staged | Self::InPlace | Self::Rollback, false) => {
                 (regions(json!(["eu-west-1", "us-east-1"])), &["Workloads"])
             }
@@ -137,9 +141,9 @@ impl Shape {
                 let policy = json!({"name": FOREIGN, "content": LEAVE, "attach": [workloads]});
                 return stand.sandbox.post("/world/policies", policy).await.map(drop);
             }
-            Self::Release => {
+            Self::Release | Self::ReleaseAtOnce => {
                 // One slot is left besides the one for replacing, so that the baselines go together.
-                fill(stand, &["Workloads", "Sandbox"], 8).await?;
+                fill(stand, self.content(false).1, 8).await?;
                 self.apply(stand, false).await?;
             }
             _ => self.apply(stand, false).await?,
@@ -156,7 +160,7 @@ impl Shape {
     pub(crate) async fn change(self, stand: &Stand) -> Result<()> {
         match self {
             Self::Delete => stand.kubectl(&["delete", "grset", SET, "--wait=false"]).await.map(drop)?,
-            Self::Release => {
+            Self::Release | Self::ReleaseAtOnce => {
                 let spec = json!({
                     "organizationRef": {"name": "acme"}, "baseline": "deny-leave-org", "target": "Workloads",
                     "releasedBy": "oncall@example.com", "reason": "Accounts leave for the spin-off", "startsAt": at(-1),
@@ -201,7 +205,7 @@ impl Shape {
                 Ok(())
             }
             Self::Rollback => rolled_back(stand).await,
-            Self::Release => released(stand).await,
+            Self::Release | Self::ReleaseAtOnce => released(stand).await,
             _ => in_sync(stand).await,
         }
     }
@@ -320,7 +324,7 @@ pub(crate) async fn clear(stand: &Stand) -> Result<()> {
 
 /// The write to be enforced comes after the write to be read, and what is old goes only after both; or there is no lag.
 pub(crate) async fn lag(stand: &Stand, on: bool) -> Result<()> {
-    let (read, enforce) = if on { (500, 2_000) } else { (0, 0) };
+    let (read, enforce) = if on { (1_500, 2_500) } else { (0, 0) };
     stand.sandbox.post("/settings", json!({"readLagMs": read, "enforceLagMs": enforce})).await.map(drop)
 }
 

@@ -1,8 +1,9 @@
 //! Every shape of plan, with the operator killed at any of its writes: it converges, and at no instant is anybody less protected
 //! or more restricted than before and after.
 //!
-//! `make test` tries some points of each shape, by a seed that a failure shows and `SOC2_CRASH_SEED` sets; `make soak` all. Shapes share
-//! what runs them, two by two: to start that costs more than a crash.
+//! `make test` tries some points of each shape, by a seed that a failure shows and `SOC2_CRASH_SEED` sets, one after the other in the
+//! same change; `make soak` tries all, each in a change of its own. Shapes share what runs them, two by two: to start that costs more
+//! than a crash.
 
 use anyhow::{Context, Result};
 use e2e::crash::Crash;
@@ -30,29 +31,36 @@ async fn crashes(shapes: &[Shape]) -> Result<()> {
     stand.plane.apply_yaml(&organization(PROPAGATION, "first")).await?;
     stand.condition("awsorg", "acme", "OrganizationRead", "True", "Read").await?;
     for shape in shapes {
-        let points = match std::env::var_os("SOC2_SOAK") {
-            Some(_) => Crash::all(shape.writes()),
-            None => Crash::some(shape.writes(), SOME, seed),
+        let changes = match std::env::var_os("SOC2_SOAK") {
+            Some(_) => Crash::all(shape.writes()).into_iter().map(|point| vec![point]).collect(),
+            None => vec![Crash::in_turn(Crash::some(shape.writes(), SOME, seed))],
         };
-        eprintln!("{shape:?}: SOC2_CRASH_SEED={seed}, crashes {points:?}");
-        for point in points {
+        eprintln!("{shape:?}: SOC2_CRASH_SEED={seed}, crashes {changes:?}");
+        for points in changes {
             let begun = std::time::Instant::now();
-            operator = crash(&stand, operator, *shape, point)
+            operator = cut_off(&stand, operator, *shape, &points)
                 .await
-                .with_context(|| format!("{shape:?}, crash {point:?}, SOC2_CRASH_SEED={seed}"))?;
+                .with_context(|| format!("{shape:?}, crashes {points:?}, SOC2_CRASH_SEED={seed}"))?;
             clear(&stand).await?;
-            eprintln!("{shape:?}, {point:?}: {:?}", begun.elapsed());
+            eprintln!("{shape:?}, {points:?}: {:?}", begun.elapsed());
         }
     }
     Ok(())
 }
 
-async fn crash(stand: &Stand, operator: Operator, shape: Shape, point: Crash) -> Result<Operator> {
+/// One change, with the operator killed at each of these points.
+async fn cut_off(stand: &Stand, mut operator: Operator, shape: Shape, points: &[Crash]) -> Result<Operator> {
     shape.prepare(stand).await.with_context(|| operator.log())?;
     let before = Before::of(&stand.sandbox).await?;
-    let armed = point.arm(stand).await?;
+    let mut points = points.iter().copied();
+    let mut armed = match points.next() {
+        Some(first) => Some(first.arm(stand).await?),
+        None => None,
+    };
     shape.change(stand).await?;
-    let operator = armed.strike(stand, operator, async || shape.done(stand).await).await?;
+    while let Some(crash) = armed {
+        (operator, armed) = crash.strike(stand, operator, points.next(), async || shape.done(stand).await).await?;
+    }
     eventually("the change to be done", || shape.done(stand)).await.with_context(|| operator.log())?;
     shape.kept(stand, &before).await.with_context(|| operator.log())?;
     Ok(operator)
@@ -86,6 +94,11 @@ async fn a_policy_is_replaced_by_the_last_slot_or_released_in_part_whatever_the_
 #[tokio::test]
 async fn without_a_slot_policies_change_in_place_or_not_at_all_whatever_the_crash() -> Result<()> {
     crashes(&[Shape::InPlace, Shape::NoRoom]).await
+}
+
+#[tokio::test]
+async fn a_guardrail_is_released_at_once_whatever_the_crash() -> Result<()> {
+    crashes(&[Shape::ReleaseAtOnce]).await
 }
 
 #[tokio::test]
