@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# fuzz.sh SECONDS [TARGET...]: runs every fuzz target, or those named, for this long each. Inputs that found something
+# fuzz.sh SECONDS [TARGET...]: runs every fuzz target, or those named, for this long each; 0 builds them only. Inputs that found something
 # new are kept in <target>/fuzz/corpus/ and tried first the next time; what breaks a target is in <target>/fuzz/artifacts/,
 # and the last lines say how to run it again. Needs the nightly toolchain; without it nothing runs, and a line says so.
 set -euo pipefail
@@ -23,6 +23,7 @@ unset CARGO_PROFILE_DEV_INCREMENTAL
 
 if [ $# -eq 0 ]; then mapfile -t targets < <("$cargo_fuzz" list); else targets=("$@"); fi
 "$cargo_fuzz" build --target-dir "$target/build"
+if [ "$seconds" -eq 0 ]; then exit 0; fi
 
 # fuzz NAME: runs one target; its report is printed as a whole.
 fuzz() {

@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
 # run-stages.sh [STAGE...]: runs the stages of `make test`, all of them unless some are named. Each is
 # timed, and its output is kept in <target>/test-logs/<stage>.log. The first one that fails ends the run.
+# Stages with a `+` between them run at the same time: none keeps two cores busy.
 # The last line is always `N passed, N failed`, over the Rust and the Python tests of this run.
 set -uo pipefail
 cd "$(dirname "$0")/../.."
 
-all_stages=(lint build tools generated unit fuzz e2e smoke)
+all_stages=(lint build tools generated unit+smoke+fuzz e2e)
 tools=$PWD/tests/tools
 target=${CARGO_TARGET_DIR:-target}
 logs=$target/test-logs
@@ -24,7 +25,10 @@ stage_lint() {
   "$deny" --log-level warn check bans licenses sources
 }
 
-stage_build() { cargo build --workspace --all-targets; }
+stage_build() {
+  cargo build --workspace --all-targets
+  "$tools/fuzz.sh" 0
+}
 
 stage_tools() {
   "$target/debug/controlplane" tools
@@ -38,7 +42,7 @@ stage_generated() {
 
 stage_unit() {
   "${cargo_test[@]}" --lib --bins
-  run_integration controller/*/tests crds/tests
+  run_integration controller/*/tests crds/tests tests/controlplane/tests tests/sandbox/tests
   "${cargo_test[@]}" --doc
 }
 
@@ -52,8 +56,8 @@ stage_fuzz() {
 stage_e2e() {
   use_venv
   # These tests mostly wait for other processes: more of them than cores.
-  export RUST_TEST_THREADS=${RUST_TEST_THREADS:-10}
-  run_integration tests/*/tests
+  export RUST_TEST_THREADS=${RUST_TEST_THREADS:-14}
+  run_integration tests/e2e/tests
 }
 
 stage_smoke() {
@@ -89,16 +93,38 @@ run_integration() {
 }
 
 times=""
-run_stage() {
-  local name=$1 log=$logs/$1.log start=$SECONDS status
-  printf '\n=== %s\n' "$name"
-  (set -e; "stage_$name") 2>&1 | tee "$log"
-  status=${PIPESTATUS[0]}
-  times+=$(printf '%-10s %5d s' "$name" $((SECONDS - start)))$'\n'
+# run_stages NAME[+NAME...]: what the first prints is shown as it comes, what the others print when all have ended.
+run_stages() {
+  local names name first
+  IFS=+ read -r -a names <<<"$1"
+  first=${names[0]}
+  for name in "${names[@]:1}"; do timed "$name" >"$logs/$name.log" 2>&1 & done
+  printf '\n=== %s\n' "$first"
+  timed "$first" 2>&1 | tee "$logs/$first.log"
+  wait
+  for name in "${names[@]:1}"; do
+    printf '\n=== %s, at the same time\n' "$name"
+    cat "$logs/$name.log"
+  done
+  for name in "${names[@]}"; do conclude "$name"; done
+}
+
+# timed NAME: runs a stage, and keeps how long it took and how it ended.
+timed() {
+  local start=$SECONDS status
+  (set -e; "stage_$1")
+  status=$?
+  echo "$((SECONDS - start)) $status" >"$logs/$1.end"
+}
+
+conclude() {
+  local seconds status
+  read -r seconds status <"$logs/$1.end"
+  times+=$(printf '%-10s %5d s' "$1" "$seconds")$'\n'
   if [ "$status" -ne 0 ]; then
-    printf '\n=== %s failed; the end of %s:\n' "$name" "$log"
-    tail -n 40 "$log"
-    finish "$name"
+    printf '\n=== %s failed; the end of %s:\n' "$1" "$logs/$1.log"
+    tail -n 40 "$logs/$1.log"
+    finish "$1"
   fi
 }
 
@@ -121,11 +147,11 @@ finish() {
 }
 
 if [ $# -eq 0 ]; then set -- "${all_stages[@]}"; fi
-for stage in "$@"; do
+for stage in ${*//+/ }; do
   if ! declare -F "stage_$stage" >/dev/null; then
     echo "no stage '$stage'; there are: ${all_stages[*]}" >&2
     exit 2
   fi
 done
-for stage in "$@"; do run_stage "$stage"; done
+for stages in "$@"; do run_stages "$stages"; done
 finish

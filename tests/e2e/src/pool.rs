@@ -16,11 +16,15 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 use controlplane::ControlPlane;
 use serde_json::{Value, json};
 use tempfile::TempDir;
+use tokio::sync::Semaphore;
 
 use crate::stand::{KINDS, install};
 
 /// Those that nobody uses. They end with the process, as every server of a control plane does.
 static IDLE: Mutex<Vec<(ControlPlane, Before)>> = Mutex::new(Vec::new());
+
+/// How many may start at a time.
+static STARTS: Semaphore = Semaphore::const_new(2);
 
 /// Where the servers themselves write, whoever uses them.
 const THEIR_OWN: [&str; 9] = [
@@ -107,6 +111,8 @@ async fn idle() -> Option<(ControlPlane, Before)> {
 
 /// A new one.
 async fn prepared() -> Result<(ControlPlane, Before)> {
+    // It takes a core for seconds, and whatever is awaited elsewhere is late meanwhile.
+    let _turn = STARTS.acquire().await?;
     let audit = tempfile::tempdir()?;
     let plane = ControlPlane::builder().audit_log(audit.path().join("audit.log")).start().await?;
     install(&plane).await?;

@@ -1,10 +1,13 @@
 //! The operator from outside: a real Kubernetes API, a strict AWS, and what a user sees. One program, so that the tests run
 //! side by side; one file a behaviour, named for it.
+//!
+//! They begin in the order of their names: one that takes minutes has a name that does not come last.
 
 mod alerts;
 mod attestations;
 mod bad_input;
 mod canaries;
+mod canary_secrets;
 mod catalogs;
 mod chart;
 mod chart_admission;
@@ -14,7 +17,9 @@ mod chart_roles;
 mod chart_upgrade;
 mod crash_shapes;
 mod dashboards;
+mod degraded_starts;
 mod demo;
+mod demo_walks;
 mod events;
 mod exceptions;
 mod failover;
@@ -46,9 +51,6 @@ mod reasons;
 mod replicas;
 mod restart;
 mod rollouts;
-mod secrets;
-mod starting;
 mod status_writers;
 mod targets_shrunk;
 mod two_organizations;
-mod walk;

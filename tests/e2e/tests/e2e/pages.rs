@@ -39,15 +39,15 @@ const FATES: &[(&str, &str, Fate)] = &[
     ("README.md", "helm upgrade --install soc2-operator-crds", Runs(Charts)),
     ("README.md", "kubectl apply -f docs/samples/organization.yaml", Runs(Cluster)),
     ("docs/walk.md", "make demo", Elsewhere("demo::the_demo_runs_to_its_end")),
-    ("docs/walk.md", "", Elsewhere("walk::the_walk_does_what_it_says")),
-    ("docs/guardrail-walk.md", "", Elsewhere("walk::the_walk_with_guardrails_does_what_it_says")),
+    ("docs/walk.md", "", Elsewhere("demo_walks::the_walk_does_what_it_says")),
+    ("docs/guardrail-walk.md", "", Elsewhere("demo_walks::the_walk_with_guardrails_does_what_it_says")),
     ("docs/install.md", "aws cloudformation", Runs(CloudFormation)),
     ("docs/install.md", "kubectl create namespace", Runs(Charts)),
     ("docs/install.md", "helm upgrade", Runs(Charts)),
     (
         "docs/install.md",
         "kubectl -n soc2-operator port-forward",
-        NotHere("a port is forwarded by a kubelet, and here is none; starting:: reads /readyz"),
+        NotHere("a port is forwarded by a kubelet, and here is none; degraded_starts:: reads /readyz"),
     ),
     ("docs/install.md", "kubectl get awsorg", Runs(Cluster)),
     ("docs/upgrade.md", "helm upgrade", Runs(Charts)),
@@ -63,7 +63,7 @@ const FATES: &[(&str, &str, Fate)] = &[
     (
         "docs/kinds/guardrailapproval.md",
         "soc2ctl approve",
-        Elsewhere("walk::the_walk_with_guardrails_does_what_it_says approves, promotes and deletes"),
+        Elsewhere("demo_walks::the_walk_with_guardrails_does_what_it_says approves, promotes and deletes"),
     ),
     ("docs/kinds/", "", Runs(Cluster)),
     (
