@@ -42,6 +42,7 @@ const FATES: &[(&str, &str, Fate)] = &[
     ("docs/walk.md", "", Elsewhere("demo_walks::the_walk_does_what_it_says")),
     ("docs/guardrail-walk.md", "", Elsewhere("demo_walks::the_walk_with_guardrails_does_what_it_says")),
     ("docs/install.md", "aws cloudformation", Runs(CloudFormation)),
+    ("docs/install.md", "aws iam", Runs(CloudFormation)),
     ("docs/install.md", "kubectl create namespace", Runs(Charts)),
     ("docs/install.md", "helm upgrade", Runs(Charts)),
     (

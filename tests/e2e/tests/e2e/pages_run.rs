@@ -151,6 +151,7 @@ async fn the_commands_about_stacks_do_what_they_say() -> Result<()> {
         ("aws cloudformation deploy --stack-name soc2-operator-pod", "999999999999"),
         ("aws cloudformation deploy --stack-name soc2-operator ", "111111111111"),
         ("aws cloudformation deploy --stack-name soc2-operator ", "222222222222"),
+        ("aws iam put-role-policy", "222222222222"),
         ("aws cloudformation create-stack-set", "123456789012"),
     ] {
         let block = left.take("docs/install.md", start)?;
