@@ -48,6 +48,40 @@ struct State {
     /// Hash of what stands in the cluster, by name.
     known: HashMap<String, u64>,
     queue: BTreeMap<String, Job>,
+    /// What could not be written comes when everything else has had its turn.
+    failed: BTreeMap<String, Job>,
+}
+
+impl State {
+    fn enqueue(&mut self, name: String, job: Job) {
+        self.failed.remove(&name);
+        self.queue.insert(name, job);
+    }
+
+    fn dequeue(&mut self, name: &str) {
+        self.failed.remove(name);
+        self.queue.remove(name);
+    }
+
+    fn next(&mut self) -> Option<(String, Job)> {
+        if self.queue.is_empty() {
+            std::mem::swap(&mut self.queue, &mut self.failed);
+        }
+        self.queue.pop_first()
+    }
+
+    /// Puts back what could not be written; a newer job for the same object wins.
+    fn put_off(&mut self, name: String, job: Job) {
+        if !self.queue.contains_key(&name) {
+            self.failed.insert(name, job);
+        }
+    }
+
+    /// Ends every posture of which this is so.
+    fn end(&mut self, gone: impl Fn(&str) -> bool) {
+        let names: Vec<String> = self.known.keys().filter(|name| gone(name)).cloned().collect();
+        names.into_iter().for_each(|name| self.enqueue(name, Job::Delete));
+    }
 }
 
 impl PostureWriter {
@@ -98,40 +132,35 @@ impl PostureWriter {
         }
         if accounts.is_none() {
             let keep: BTreeSet<String> = all.into_iter().map(|account| source.name(account)).collect();
-            let State { known, queue } = &mut *self.state();
-            for name in known.keys().filter(|name| source.owns(name) && !keep.contains(*name)) {
-                queue.insert(name.clone(), Job::Delete);
-            }
+            self.state().end(|name| source.owns(name) && !keep.contains(name));
         }
         self.wake.notify_one();
     }
 
     /// Queues the end of every posture of a profile.
     pub fn clear(&self, profile: &str) {
-        let State { known, queue } = &mut *self.state();
-        for name in known.keys().filter(|name| source::is_of(name, profile)) {
-            queue.insert(name.clone(), Job::Delete);
-        }
+        self.state().end(|name| source::is_of(name, profile));
         self.wake.notify_one();
     }
 
     /// Leaves the postures of a profile to another replica: nothing of it is written any more when this returns.
     pub async fn leave(&self, profile: &str) {
         let _nothing = self.writing.lock().await;
-        let State { known, queue } = &mut *self.state();
+        let State { known, queue, failed } = &mut *self.state();
         known.retain(|name, _| !source::is_of(name, profile));
         queue.retain(|name, _| !source::is_of(name, profile));
+        failed.retain(|name, _| !source::is_of(name, profile));
     }
 
     /// Queues one account if its posture, by hash, is not what stands.
     fn compare(&self, source: &Arc<Source>, account: AccountId, hash: Option<u64>) {
         let name = source.name(account);
-        let State { known, queue } = &mut *self.state();
-        match (hash, known.get(&name)) {
-            (Some(hash), Some(stands)) if hash == *stands => drop(queue.remove(&name)),
-            (Some(_), _) => drop(queue.insert(name, Job::Write(Arc::clone(source), account))),
-            (None, Some(_)) => drop(queue.insert(name, Job::Delete)),
-            (None, None) => drop(queue.remove(&name)),
+        let mut state = self.state();
+        match (hash, state.known.get(&name)) {
+            (Some(hash), Some(stands)) if hash == *stands => state.dequeue(&name),
+            (Some(_), _) => state.enqueue(name, Job::Write(Arc::clone(source), account)),
+            (None, Some(_)) => state.enqueue(name, Job::Delete),
+            (None, None) => state.dequeue(&name),
         }
     }
 
@@ -147,7 +176,8 @@ impl PostureWriter {
 
     /// How many writes wait.
     pub fn pending(&self) -> usize {
-        self.state().queue.len()
+        let state = self.state();
+        state.queue.len() + state.failed.len()
     }
 
     /// Writes what is queued until `cancel`.
@@ -166,13 +196,12 @@ impl PostureWriter {
                 _ = ticks.tick() => {}
             }
             let writing = self.writing.lock().await;
-            let Some((name, job)) = self.state().queue.pop_first() else { continue };
+            let Some((name, job)) = self.state().next() else { continue };
             if let Err(error) = self.perform(&name, &job).await {
                 if self.troubles.is_news(&class_of(&error)) {
                     tracing::warn!(%error, posture = %name, "an AccountPosture could not be written; it is tried again");
                 }
-                // A newer job for the same object wins.
-                self.state().queue.entry(name).or_insert(job);
+                self.state().put_off(name, job);
                 drop(writing);
                 tokio::select! {
                     () = cancel.cancelled() => return,
@@ -206,5 +235,34 @@ impl PostureWriter {
     fn state(&self) -> MutexGuard<'_, State> {
         // Whole entries come and go; a panic elsewhere leaves nothing half done.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_that_is_refused_lets_the_others_through() {
+        let mut state = State::default();
+        for name in ["a", "b", "c"] {
+            state.enqueue(name.to_owned(), Job::Delete);
+        }
+        let mut order = Vec::new();
+        for _ in 0..5 {
+            let (name, job) = state.next().unwrap();
+            order.push(name.clone());
+            if name == "a" {
+                state.put_off(name, job);
+            }
+        }
+        assert_eq!(order, ["a", "b", "c", "a", "a"]);
+        // What is newer wins, and what is as it should be is not written.
+        state.enqueue("a".to_owned(), Job::Delete);
+        assert_eq!((state.queue.len(), state.failed.len()), (1, 0));
+        let (name, job) = state.next().unwrap();
+        state.put_off(name, job);
+        state.dequeue("a");
+        assert!(state.next().is_none());
     }
 }

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
+use kube::ResourceExt;
 use kube::runtime::controller::Action;
 use soc2_crds::ComplianceProfile;
 use soc2_posture::duration;
@@ -35,8 +36,11 @@ impl Reconciler for ProfileReconciler {
     const MANAGER: &'static str = crate::postures::MANAGER;
 
     async fn reconcile(&self, context: &Context, profile: Arc<ComplianceProfile>) -> Result<Action, Error> {
-        if profile.metadata.deletion_timestamp.is_some() || profile.spec.suspend {
+        if profile.metadata.deletion_timestamp.is_some() {
             return Ok(Action::await_change());
+        }
+        if profile.spec.suspend {
+            return suspended(context, &profile).await;
         }
         if context.is_asked_anew(&*profile) {
             context.feeds.touch(&profile.spec.organization_ref.name);
@@ -63,6 +67,19 @@ impl Reconciler for ProfileReconciler {
         };
         Ok(Action::requeue(until_next(&profile, next, now)))
     }
+}
+
+/// Nothing is assessed. What was published stands for its time, and then nothing is known.
+async fn suspended(context: &Context, profile: &ComplianceProfile) -> Result<Action, Error> {
+    let now = (context.now)();
+    if let Some(end) = observe::stands_until(context, profile).filter(|end| now < *end) {
+        // A waiver may come to end earlier.
+        return Ok(Action::requeue(until(end, now).min(jittered(SOON))));
+    }
+    let message = "spec.suspend is true: nothing is assessed, and what was published is too old or counts on a waiver that is over";
+    report::waiting(context, profile, &Waiting::nothing("Suspended", message), now).await?;
+    context.postures.clear(&profile.name_any());
+    Ok(Action::await_change())
 }
 
 /// The profile's interval, or earlier when time alone changes something before.

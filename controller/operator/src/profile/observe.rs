@@ -34,6 +34,11 @@ pub struct Observed {
     pub written: Written,
 }
 
+const RESTARTING: &str = "Restarting";
+const ORGANIZATION_SUSPENDED: &str = "OrganizationSuspended";
+/// Reasons of what is not assessed and stands: it gets no younger.
+pub const STANDING: [&str; 2] = [RESTARTING, ORGANIZATION_SUSPENDED];
+
 /// Why a profile is not assessed now.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Waiting {
@@ -53,6 +58,8 @@ pub enum Waiting {
     },
     /// What was published stands; `DataComplete` says why.
     Stands {
+        /// Reason in CamelCase, one of [`STANDING`].
+        reason: &'static str,
         /// In words.
         message: String,
     },
@@ -66,7 +73,8 @@ impl Waiting {
         Self::Refused { reason: reason.to_owned(), message: message.into() }
     }
 
-    fn nothing(reason: &str, message: impl Into<String>) -> Self {
+    /// Nothing is known of the accounts.
+    pub fn nothing(reason: &str, message: impl Into<String>) -> Self {
         Self::Nothing { reason: reason.to_owned(), message: message.into() }
     }
 }
@@ -95,9 +103,10 @@ pub fn observe(
     let catalog =
         context.catalog_of(profile).map_err(|CatalogTrouble { reason, message }| Waiting::refused(reason, message))?;
     let published = if own_work { None } else { published_until(profile) };
+    let stands = published.is_some_and(|until| now < until);
     let Some(view) = context.feeds.view(name) else {
         if object.spec.suspend {
-            return Err(Waiting::Stands { message: format!("AwsOrganization {name} is suspended") });
+            return Err(suspended(name, stands));
         }
         return Err(if published.is_some() {
             Waiting::Quiet
@@ -105,7 +114,6 @@ pub fn observe(
             Waiting::nothing("Reading", "the organization is being read")
         });
     };
-    let stands = published.is_some_and(|until| now < until);
     if view.world.read(|world| world.organization.is_none()) {
         return Err(not_read(&view.facts, stands));
     }
@@ -116,7 +124,7 @@ pub fn observe(
             let message = format!(
                 "restarted without a usable checkpoint: {swept} of {all} accounts are read again{left}; what was published stands until then"
             );
-            return Err(Waiting::Stands { message });
+            return Err(Waiting::Stands { reason: RESTARTING, message });
         }
     }
     let policies_to_come = view.facts.inventory.is_none() && view.facts.policies == Reading::default();
@@ -131,6 +139,25 @@ pub fn observe(
     Ok(Observed { object, view, protection, catalog, written })
 }
 
+/// The organization was suspended before this process began: nothing is read, and what was published gets too old in its time.
+fn suspended(organization: &str, stands: bool) -> Waiting {
+    let message = format!("AwsOrganization {organization} has spec.suspend: true, and is not read");
+    if stands {
+        return Waiting::Stands { reason: ORGANIZATION_SUSPENDED, message };
+    }
+    Waiting::nothing(ORGANIZATION_SUSPENDED, message)
+}
+
+/// How long what was published of a suspended profile may stand: while it is fresh, and no waiver that may be in it has ended.
+pub fn stands_until(context: &Context, profile: &ComplianceProfile) -> Option<Timestamp> {
+    let assessed = profile.status.as_ref()?.assessed_at.as_ref()?.0;
+    let written =
+        Written::of(&profile.spec.organization_ref.name, &context.stores.exceptions, &context.stores.attestations);
+    let ends =
+        written.exceptions().into_iter().map(|exception| exception.spec.expires_at.0).filter(|end| *end > assessed);
+    ends.chain(published_until(profile)).min()
+}
+
 /// How long what was published may stand: the freshness limit from the last assessment on. `None`: nothing was.
 pub fn published_until(profile: &ComplianceProfile) -> Option<Timestamp> {
     let assessed = profile.status.as_ref()?.assessed_at.as_ref()?.0;
@@ -141,11 +168,13 @@ pub fn published_until(profile: &ComplianceProfile) -> Option<Timestamp> {
 fn not_read(facts: &FeedFacts, stands: bool) -> Waiting {
     match &facts.organization.error {
         Some(error) if stands => {
-            Waiting::Stands { message: format!("the organization cannot be read: {}", error.message) }
+            let message = format!("the organization cannot be read: {}", error.message);
+            Waiting::Stands { reason: RESTARTING, message }
         }
         Some(error) => Waiting::nothing(crate::reasons::of(error), error.message.clone()),
         None if facts.restarting && stands => {
-            Waiting::Stands { message: "restarted without a usable checkpoint: everything is read again".to_owned() }
+            let message = "restarted without a usable checkpoint: everything is read again".to_owned();
+            Waiting::Stands { reason: RESTARTING, message }
         }
         None if stands && facts.organization == Reading::default() => Waiting::Quiet,
         None => Waiting::nothing("Reading", "the organization is being read"),

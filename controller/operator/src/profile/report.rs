@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use kube::{Resource, ResourceExt};
 use soc2_crds::{ComplianceProfile, ComplianceProfileStatus};
 
-use super::observe::published_until;
+use super::observe::{STANDING, published_until};
 use super::working::Assessed;
 use super::{Observed, Waiting, news};
 use crate::context::Context;
@@ -148,12 +148,12 @@ pub async fn waiting(
             write(context, profile, remembered(profile), facts, now).await
         }
         Waiting::Refused { reason, message } => refused(context, profile, (reason, message), now).await,
-        Waiting::Stands { message } => {
+        Waiting::Stands { reason, message } => {
             conclude(context, profile, None);
             let before = profile.status.clone().unwrap_or_default();
             let mut facts: Vec<Fact> = standing(&before);
             facts.retain(|fact| fact.type_ != "DataComplete");
-            facts.push(Fact::no("DataComplete", "Restarting", message.clone()));
+            facts.push(Fact::no("DataComplete", reason, message.clone()));
             write(context, profile, before, facts, now).await
         }
     }
@@ -255,8 +255,8 @@ async fn write(
     let live = serde_json::to_value(&profile.status).unwrap_or_default();
     let mut desired = Desired { fields: fields_of(&status), conditions: facts };
     let due = before.is_none_or(|at| now.duration_since(at.0) >= HEARTBEAT);
-    let restarting = desired.conditions.iter().any(|fact| fact.reason == "Restarting");
-    if assessed && !restarting && (due || writer.differs(profile, &live, &desired, now)) {
+    let stands = desired.conditions.iter().any(|fact| STANDING.contains(&fact.reason.as_str()));
+    if assessed && !stands && (due || writer.differs(profile, &live, &desired, now)) {
         status.assessed_at = Some(time(now));
         desired.fields = fields_of(&status);
     }

@@ -126,3 +126,53 @@ async fn a_damaged_checkpoint_counts_as_none() -> Result<()> {
     ensure!(operator.log().contains("checkpoint"), "the log says nothing of the checkpoint");
     Ok(())
 }
+
+const SUSPENDED: &str = r#"{"spec":{"suspend":true}}"#;
+
+/// What was published is withdrawn when it is too old, in the status, the postures and the metrics.
+async fn withdrawn(stand: &Stand, operator: &Operator, reason: &str) -> Result<()> {
+    let old = r#"{"status":{"assessedAt":"2026-01-01T00:00:00Z"}}"#;
+    stand.kubectl(&["patch", "cprof", "production", "--subresource=status", "--type=merge", "-p", old]).await?;
+    stand.condition("cprof", "production", "Compliant", "Unknown", reason).await?;
+    stand.condition("cprof", "production", "Ready", "False", reason).await?;
+    eventually("the postures to go", || async {
+        let left = stand.list("apos").await?;
+        let mut names = left.iter().filter_map(|posture| posture["metadata"]["name"].as_str());
+        ensure!(!names.any(|name| name.starts_with("production-")), "some are left");
+        Ok(())
+    })
+    .await?;
+    let page = operator.metrics().await?;
+    let stands =
+        page.lines().find(|line| line.contains("production") && line.contains("Compliant") && line.contains("True"));
+    ensure!(stands.is_none_or(|line| line.ends_with(" 0")), "{stands:?}");
+    ensure!(!page.contains("soc2_profile_checks{profile=\"production\""), "the metrics stand");
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_was_published_of_a_suspended_organization_gets_too_old_over_a_restart() -> Result<()> {
+    let stand = Stand::start().await?;
+    stand.apply_samples().await?;
+    let operator = stand.operator().await?;
+    settled(&stand).await?;
+    stand.kubectl(&["patch", "awsorg", "acme", "--type=merge", "-p", SUSPENDED]).await?;
+    let options = operator.terminate().await?;
+    let operator = Operator::start(options).await?;
+    stand.condition("cprof", "production", "DataComplete", "False", "OrganizationSuspended").await?;
+    let during = stand.get("cprof", "production").await?;
+    ensure!(during["status"]["checks"]["passed"].as_u64() > Some(0), "{:#}", during["status"]);
+    withdrawn(&stand, &operator, "OrganizationSuspended").await
+}
+
+#[tokio::test]
+async fn what_was_published_of_a_suspended_profile_gets_too_old() -> Result<()> {
+    let stand = Stand::start().await?;
+    stand.apply_samples().await?;
+    let operator = stand.operator().await?;
+    settled(&stand).await?;
+    stand.kubectl(&["patch", "cprof", "production", "--type=merge", "-p", SUSPENDED]).await?;
+    let before = stand.get("cprof", "production").await?;
+    ensure!(before["status"]["checks"]["passed"].as_u64() > Some(0), "{:#}", before["status"]);
+    withdrawn(&stand, &operator, "Suspended").await
+}
