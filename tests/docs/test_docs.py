@@ -136,6 +136,13 @@ def test_every_documented_reason_is_given_by_the_code():
     assert documented() - words == set()
 
 
+def test_everything_that_readyz_waits_for_is_documented():
+    code = "\n".join(product(path) for path in sources(["controller/operator/src"]))
+    waited = set(re.findall(r'(?:\.missing\(|\.there\(|\buntil_there\(\w+, )"(\w+)"', code))
+    section = (ROOT / "docs/running.md").read_text().split("\n## What is missing\n")[1].split("\n## ")[0]
+    assert waited == set(re.findall(r"^\| `(\w+)` \|", section, flags=re.M)) - {"what"}
+
+
 def test_commands_of_soc2ctl_exist():
     """Every `soc2ctl COMMAND` that the documentation names is one of the overview in docs/soc2ctl.md, which a test compares with --help."""
     overview = (ROOT / "docs/soc2ctl.md").read_text()
