@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
 BUILT = {"target", ".git", ".up", ".demo"}
@@ -141,6 +142,47 @@ def test_everything_that_readyz_waits_for_is_documented():
     waited = set(re.findall(r'(?:\.missing\(|\.there\(|\buntil_there\(\w+, )"(\w+)"', code))
     section = (ROOT / "docs/running.md").read_text().split("\n## What is missing\n")[1].split("\n## ")[0]
     assert waited == set(re.findall(r"^\| `(\w+)` \|", section, flags=re.M)) - {"what"}
+
+
+def below(values, names):
+    """Whether a path of names is in the values of the chart; what an empty value holds is up to whoever sets it."""
+    for name in names:
+        if not isinstance(values, dict) or (values and name not in values):
+            return False
+        values = values.get(name, {})
+    return True
+
+
+def test_values_that_the_documentation_names_are_values_of_the_chart():
+    values = yaml.safe_load((ROOT / "charts/soc2-operator/values.yaml").read_text())
+    # resources are a pod's in the chart, and an account's in its posture.
+    groups = {name for name, value in values.items() if isinstance(value, dict) and value} - {"resources"}
+    wrong = []
+    for page in PAGES:
+        text = page.read_text()
+        for name in re.findall(r"`([a-z]\w*(?:\.\w+)+)(?:=[^`]*)?`", text):
+            if name.split(".")[0] in groups and not below(values, name.split(".")):
+                wrong.append(f"{page.relative_to(ROOT)}: {name}")
+    assert not wrong
+
+
+def test_what_the_installation_says_of_the_nodes_credentials_opens_the_way_to_them():
+    chart, page = ROOT / "charts/soc2-operator", (ROOT / "docs/install.md").read_text()
+    section = page.split("### Credentials of the node\n")[1].split("\n## ")[0]
+    values = yaml.safe_load(re.search(r"^```yaml\n(.*?)^```", section, flags=re.M | re.S)[1])
+    (rule,) = values["networkPolicy"]["extraEgress"]
+    assert rule == {"to": [{"ipBlock": {"cidr": "169.254.169.254/32"}}], "ports": [{"protocol": "TCP", "port": 80}]}
+    # Both places that speak of the node's credentials say so.
+    assert "networkPolicy.extraEgress" in (chart / "templates/NOTES.txt").read_text()
+    policy = (chart / "templates/networkpolicy.yaml").read_text()
+    for address in ["169.254.170.23/32", "fd00:ec2::23/128"]:
+        assert address in policy.split("{{- if .Values.aws.podIdentity }}")[1].split("{{- end }}")[0]
+
+
+def test_the_picture_of_the_concepts_has_every_kind():
+    kinds = {yaml.safe_load(path.read_text())["spec"]["names"]["kind"] for path in (ROOT / "crds/generated").glob("*.yaml")}
+    picture = (ROOT / "docs/concepts.md").read_text().split("```")[1]
+    assert kinds == set(re.findall(r"[A-Z]\w+[A-Z]\w+", picture))
 
 
 def test_commands_of_soc2ctl_exist():
