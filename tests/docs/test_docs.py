@@ -83,7 +83,7 @@ def test_links_lead_somewhere(page):
     assert not wrong
 
 
-@pytest.mark.parametrize("tool", ["reasons.py", "dashboards.py"])
+@pytest.mark.parametrize("tool", ["reasons.py", "dashboards.py", "fields.py"])
 def test_generated_files_are_as_generated(tool):
     done = subprocess.run([sys.executable, ROOT / "tests/tools" / tool, "--check"], text=True, capture_output=True)
     assert done.returncode == 0, done.stderr
@@ -114,7 +114,8 @@ def documented(column=2):
 def events():
     """Reasons of events, which the pages of the kinds name in a paragraph about events, or below a heading about them."""
     texts = [re.sub(r"^(#+ .*)\n\n", r"\1\n", page.read_text(), flags=re.M) for page in (ROOT / "docs/kinds").glob("*.md")]
-    paragraphs = [part for text in texts for part in text.split("\n\n")]
+    # Tables are about something else.
+    paragraphs = [part for text in texts for part in text.split("\n\n") if not part.startswith("| field |")]
     return set().union(*(named(part) for part in paragraphs if "event" in part.lower()))
 
 
@@ -177,6 +178,42 @@ def test_what_the_installation_says_of_the_nodes_credentials_opens_the_way_to_th
     policy = (chart / "templates/networkpolicy.yaml").read_text()
     for address in ["169.254.170.23/32", "fd00:ec2::23/128"]:
         assert address in policy.split("{{- if .Values.aws.podIdentity }}")[1].split("{{- end }}")[0]
+
+
+def fields(schema, path=()):
+    """Paths of all fields below a schema. Conditions are those of Kubernetes."""
+    for name, below in (schema.get("properties") or {}).items():
+        yield (*path, name)
+        if name != "conditions":
+            yield from fields(below, (*path, name))
+    for key in ["items", "additionalProperties"]:
+        if isinstance(schema.get(key), dict):
+            yield from fields(schema[key], path)
+
+
+def words_of_code(page):
+    """Words in backticks and in examples."""
+    text = page.read_text()
+    blocks = re.findall(r"^```.*?^```", text, flags=re.M | re.S)
+    return set(re.findall(r"\w+", " ".join([*blocks, *re.findall(r"`[^`\n]+`", without_code(text))])))
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "crds/generated").glob("*.yaml")), ids=lambda path: path.stem)
+def test_every_field_is_on_the_page_of_its_kind(path):
+    spec = yaml.safe_load(path.read_text())["spec"]
+    page = ROOT / f"docs/kinds/{spec['names']['kind'].lower()}.md"
+    named = words_of_code(page)
+    # Which accounts are meant is written in the same way everywhere, and on one page.
+    targets = words_of_code(ROOT / "docs/kinds/complianceprofile.md") if "(complianceprofile.md#targets)" in page.read_text() else set()
+    missing = []
+    for version in spec["versions"]:
+        for field in fields(version["schema"]["openAPIV3Schema"]):
+            if field[0] in {"apiVersion", "kind", "metadata"} or field in {("spec",), ("status",)}:
+                continue
+            of_targets = {"targets", "organizationalUnit"} & set(field[:-1])
+            if field[-1] not in named and not (of_targets and field[-1] in targets):
+                missing.append(".".join(field))
+    assert not missing
 
 
 def test_the_picture_of_the_concepts_has_every_kind():
