@@ -83,10 +83,33 @@ def test_links_lead_somewhere(page):
     assert not wrong
 
 
-@pytest.mark.parametrize("tool", ["reasons.py", "dashboards.py", "fields.py"])
+@pytest.mark.parametrize("tool", ["reasons.py", "dashboards.py", "fields.py", "controls.py"])
 def test_generated_files_are_as_generated(tool):
     done = subprocess.run([sys.executable, ROOT / "tests/tools" / tool, "--check"], text=True, capture_output=True)
     assert done.returncode == 0, done.stderr
+
+
+SOC2CTL = os.environ.get("SOC2CTL") or str(ROOT / "target/debug/soc2ctl")
+
+
+@pytest.mark.skipif(not os.path.exists(SOC2CTL), reason="soc2ctl is not built")
+def test_the_table_of_controls_says_what_the_program_says():
+    """The tool that writes the table reads the files by itself; the program has the last word."""
+    rows = [line.strip("| ").split(" | ") for line in (ROOT / "docs/controls.md").read_text().splitlines() if line.startswith("| **")]
+    total = 0
+    for first, default, extended, people in rows:
+        criterion = re.match(r"\*\*(\S+)\*\*", first)[1]
+        said = subprocess.run([SOC2CTL, "catalog", "show", criterion], text=True, capture_output=True, check=True).stdout
+        program = set(re.findall(r"^(\S+) +(Critical|High|Medium|Low) +(Default|Extended) +(?:Direct|Curated) +(weak)?", said, flags=re.M))
+        page = set()
+        for tier, cell in [("Default", default), ("Extended", extended)]:
+            for part in cell.split("<br>") if cell != "-" else []:
+                severity, _, controls = part.partition(": ")
+                page |= {(name.strip("*"), severity, tier, "weak" if name.startswith("*") else "") for name in controls.split(", ")}
+        assert page == program, criterion
+        assert set(re.findall(r"`(\S+)`", people)) == set(re.findall(r"^activity: .*\((\S+), \w+\)$", said, flags=re.M)), criterion
+        total += len(page)
+    assert (len(rows), total) == (61, 555)
 
 
 def product(path):
