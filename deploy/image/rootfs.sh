@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # rootfs.sh PROGRAM FOLDER: makes the file system of the image: the program, the shared libraries that it is linked with, public
-# certificate authorities, a user, licences and the bill of materials. The same for the same input: times are $SOURCE_DATE_EPOCH.
+# certificate authorities, a user, the licence, the notices of what is not ours, and the bill of materials. The same for the same input: times are $SOURCE_DATE_EPOCH.
 set -euo pipefail
 
 program=${1:?"which program? rootfs.sh PROGRAM FOLDER"}
@@ -23,7 +23,8 @@ install -m 0644 "$authorities" "$folder/etc/ssl/certs/ca-certificates.crt"
 printf 'soc2:x:65532:65532::/:/sbin/nologin\n' >"$folder/etc/passwd"
 printf 'soc2:x:65532:\n' >"$folder/etc/group"
 install -m 0644 "$repository/LICENSE" "$folder/usr/share/doc/soc2-operator/LICENSE"
-python3 "$here/sbom.py" >"$folder/usr/share/doc/soc2-operator/sbom.cdx.json"
+python3 -B "$here/notices.py" "$program" | gzip -9 --no-name >"$folder/usr/share/doc/soc2-operator/third-party-notices.txt.gz"
+python3 -B "$here/sbom.py" "$program" >"$folder/usr/share/doc/soc2-operator/sbom.cdx.json"
 chmod 1777 "$folder/tmp"
 if [ "$(id -u)" -eq 0 ]; then chown 65532:65532 "$folder/var/lib/soc2-operator"; fi
 find "$folder" -exec touch --no-dereference --date="@${SOURCE_DATE_EPOCH:-0}" {} +

@@ -1,50 +1,18 @@
 #!/usr/bin/env python3
-"""Prints the bill of materials of the operator as CycloneDX 1.6: every crate that is linked into it, with its licence.
+"""sbom.py PROGRAM: prints the bill of materials of the image of this program as CycloneDX 1.6: every crate that is linked into it,
+Rust's own library, the system's libraries that come with it, and the certificate authorities, with their licences.
 
-The same for the same Cargo.lock: no time and no random serial number.
+The same for the same Cargo.lock and the same system: no time and no random serial number.
 """
 
 import json
-import pathlib
-import subprocess
+import sys
 
-REPOSITORY = pathlib.Path(__file__).resolve().parents[2]
-PACKAGE = "soc2-operator"
-TARGET = "x86_64-unknown-linux-gnu"
-
-
-def cargo(*arguments):
-    command = ["cargo", *arguments, "--locked", "--offline"]
-    return subprocess.run(command, cwd=REPOSITORY, check=True, capture_output=True, text=True).stdout
-
-
-def linked():
-    """Ids of the packages that are linked, by what they depend on."""
-    metadata = json.loads(cargo("metadata", "--format-version=1", f"--filter-platform={TARGET}"))
-    packages = {package["id"]: package for package in metadata["packages"]}
-    nodes = {node["id"]: node for node in metadata["resolve"]["nodes"]}
-    # Not what is needed only while building or testing: build and development dependencies, and macros.
-    macros = {name for name, p in packages.items() if any("proc-macro" in target["kind"] for target in p["targets"])}
-    normal = {
-        name: [
-            d["pkg"]
-            for d in node["deps"]
-            if d["pkg"] not in macros and any(kind["kind"] is None for kind in d["dep_kinds"])
-        ]
-        for name, node in nodes.items()
-    }
-    root = next(name for name, package in packages.items() if package["name"] == PACKAGE)
-    found, waiting = {}, [root]
-    while waiting:
-        name = waiting.pop()
-        if name not in found:
-            found[name] = normal[name]
-            waiting.extend(normal[name])
-    return root, found, packages
+from contents import LICENCES, linked, standard_library, system
 
 
 def purl(package):
-    return f"pkg:cargo/{package['name']}@{package['version']}"
+    return package.get("purl") or f"pkg:cargo/{package['name']}@{package['version']}"
 
 
 def component(package, kind):
@@ -61,22 +29,42 @@ def component(package, kind):
     return found
 
 
+def file(path, digest):
+    return {"type": "file", "name": path, "hashes": [{"alg": "SHA-256", "content": digest}]}
+
+
+def of_the_system(entry):
+    """A package of the system with its files, or a single file."""
+    package, files = entry["package"], [file(*named) for named in sorted(entry["files"].items())]
+    if package is None:
+        return {**files[0], "bom-ref": f"file:{files[0]['name']}"}
+    found = {
+        "type": "library",
+        "bom-ref": package["purl"],
+        "name": package["name"],
+        "version": package["version"],
+        "purl": package["purl"],
+    }
+    if package["name"] in LICENCES:
+        found["licenses"] = [{"expression": LICENCES[package["name"]]}]
+    return {**found, "components": files}
+
+
 def main():
+    if len(sys.argv) != 2:
+        sys.exit(__doc__)
     root, found, packages = linked()
-    others = sorted((packages[name] for name in found if name != root), key=purl)
+    others = sorted([*(packages[name] for name in found if name != root), standard_library()], key=purl)
+    systems = [of_the_system(entry) for entry in system(sys.argv[1])]
+    needs = {purl(packages[name]): {purl(packages[on]) for on in on_these} for name, on_these in found.items()}
+    needs[purl(packages[root])] |= {purl(standard_library()), *(component["bom-ref"] for component in systems)}
     document = {
         "bomFormat": "CycloneDX",
         "specVersion": "1.6",
         "version": 1,
         "metadata": {"component": component(packages[root], "application")},
-        "components": [component(package, "library") for package in others],
-        "dependencies": sorted(
-            (
-                {"ref": purl(packages[name]), "dependsOn": sorted({purl(packages[on]) for on in needs})}
-                for name, needs in found.items()
-            ),
-            key=lambda dependency: dependency["ref"],
-        ),
+        "components": [*(component(package, "library") for package in others), *systems],
+        "dependencies": [{"ref": name, "dependsOn": sorted(needs[name])} for name in sorted(needs)],
     }
     print(json.dumps(document, indent=1))
 

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
 BUILT = {"target", ".git", ".up", ".demo"}
@@ -76,15 +77,39 @@ def test_links_lead_somewhere(page):
         target = (page.parent / path).resolve() if path else page
         if not target.exists():
             wrong.append(f"{link}: there is no such file")
-        elif anchor and target.suffix == ".md" and anchor not in anchors(target.read_text()):
+        elif anchor and (target.suffix != ".md" or anchor not in anchors(target.read_text())):
+            # A folder, or a file of another kind, has no headings at all.
             wrong.append(f"{link}: there is no such heading")
     assert not wrong
 
 
-@pytest.mark.parametrize("tool", ["reasons.py", "dashboards.py"])
+@pytest.mark.parametrize("tool", ["reasons.py", "dashboards.py", "fields.py", "controls.py"])
 def test_generated_files_are_as_generated(tool):
     done = subprocess.run([sys.executable, ROOT / "tests/tools" / tool, "--check"], text=True, capture_output=True)
     assert done.returncode == 0, done.stderr
+
+
+SOC2CTL = os.environ.get("SOC2CTL") or str(ROOT / "target/debug/soc2ctl")
+
+
+@pytest.mark.skipif(not os.path.exists(SOC2CTL), reason="soc2ctl is not built")
+def test_the_table_of_controls_says_what_the_program_says():
+    """The tool that writes the table reads the files by itself; the program has the last word."""
+    rows = [line.strip("| ").split(" | ") for line in (ROOT / "docs/controls.md").read_text().splitlines() if line.startswith("| **")]
+    total = 0
+    for first, default, extended, people in rows:
+        criterion = re.match(r"\*\*(\S+)\*\*", first)[1]
+        said = subprocess.run([SOC2CTL, "catalog", "show", criterion], text=True, capture_output=True, check=True).stdout
+        program = set(re.findall(r"^(\S+) +(Critical|High|Medium|Low) +(Default|Extended) +(?:Direct|Curated) +(weak)?", said, flags=re.M))
+        page = set()
+        for tier, cell in [("Default", default), ("Extended", extended)]:
+            for part in cell.split("<br>") if cell != "-" else []:
+                severity, _, controls = part.partition(": ")
+                page |= {(name.strip("*"), severity, tier, "weak" if name.startswith("*") else "") for name in controls.split(", ")}
+        assert page == program, criterion
+        assert set(re.findall(r"`(\S+)`", people)) == set(re.findall(r"^activity: .*\((\S+), \w+\)$", said, flags=re.M)), criterion
+        total += len(page)
+    assert (len(rows), total) == (61, 555)
 
 
 def product(path):
@@ -112,7 +137,8 @@ def documented(column=2):
 def events():
     """Reasons of events, which the pages of the kinds name in a paragraph about events, or below a heading about them."""
     texts = [re.sub(r"^(#+ .*)\n\n", r"\1\n", page.read_text(), flags=re.M) for page in (ROOT / "docs/kinds").glob("*.md")]
-    paragraphs = [part for text in texts for part in text.split("\n\n")]
+    # Tables are about something else.
+    paragraphs = [part for text in texts for part in text.split("\n\n") if not part.startswith("| field |")]
     return set().union(*(named(part) for part in paragraphs if "event" in part.lower()))
 
 
@@ -133,6 +159,90 @@ def test_every_documented_reason_is_given_by_the_code():
     # States of enums are printed by their names.
     words = set(re.findall(r"\b[A-Z]\w+\b", code))
     assert documented() - words == set()
+
+
+def test_everything_that_readyz_waits_for_is_documented():
+    code = "\n".join(product(path) for path in sources(["controller/operator/src"]))
+    waited = set(re.findall(r'(?:\.missing\(|\.there\(|\buntil_there\(\w+, )"(\w+)"', code))
+    section = (ROOT / "docs/running.md").read_text().split("\n## What is missing\n")[1].split("\n## ")[0]
+    assert waited == set(re.findall(r"^\| `(\w+)` \|", section, flags=re.M)) - {"what"}
+
+
+def below(values, names):
+    """Whether a path of names is in the values of the chart; what an empty value holds is up to whoever sets it."""
+    for name in names:
+        if not isinstance(values, dict) or (values and name not in values):
+            return False
+        values = values.get(name, {})
+    return True
+
+
+def test_values_that_the_documentation_names_are_values_of_the_chart():
+    values = yaml.safe_load((ROOT / "charts/soc2-operator/values.yaml").read_text())
+    # resources are a pod's in the chart, and an account's in its posture.
+    groups = {name for name, value in values.items() if isinstance(value, dict) and value} - {"resources"}
+    wrong = []
+    for page in PAGES:
+        text = page.read_text()
+        for name in re.findall(r"`([a-z]\w*(?:\.\w+)+)(?:=[^`]*)?`", text):
+            if name.split(".")[0] in groups and not below(values, name.split(".")):
+                wrong.append(f"{page.relative_to(ROOT)}: {name}")
+    assert not wrong
+
+
+def test_what_the_installation_says_of_the_nodes_credentials_opens_the_way_to_them():
+    chart, page = ROOT / "charts/soc2-operator", (ROOT / "docs/install.md").read_text()
+    section = page.split("### Credentials of the node\n")[1].split("\n## ")[0]
+    values = yaml.safe_load(re.search(r"^```yaml\n(.*?)^```", section, flags=re.M | re.S)[1])
+    (rule,) = values["networkPolicy"]["extraEgress"]
+    assert rule == {"to": [{"ipBlock": {"cidr": "169.254.169.254/32"}}], "ports": [{"protocol": "TCP", "port": 80}]}
+    # Both places that speak of the node's credentials say so.
+    assert "networkPolicy.extraEgress" in (chart / "templates/NOTES.txt").read_text()
+    policy = (chart / "templates/networkpolicy.yaml").read_text()
+    for address in ["169.254.170.23/32", "fd00:ec2::23/128"]:
+        assert address in policy.split("{{- if .Values.aws.podIdentity }}")[1].split("{{- end }}")[0]
+
+
+def fields(schema, path=()):
+    """Paths of all fields below a schema. Conditions are those of Kubernetes."""
+    for name, below in (schema.get("properties") or {}).items():
+        yield (*path, name)
+        if name != "conditions":
+            yield from fields(below, (*path, name))
+    for key in ["items", "additionalProperties"]:
+        if isinstance(schema.get(key), dict):
+            yield from fields(schema[key], path)
+
+
+def words_of_code(page):
+    """Words in backticks and in examples."""
+    text = page.read_text()
+    blocks = re.findall(r"^```.*?^```", text, flags=re.M | re.S)
+    return set(re.findall(r"\w+", " ".join([*blocks, *re.findall(r"`[^`\n]+`", without_code(text))])))
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "crds/generated").glob("*.yaml")), ids=lambda path: path.stem)
+def test_every_field_is_on_the_page_of_its_kind(path):
+    spec = yaml.safe_load(path.read_text())["spec"]
+    page = ROOT / f"docs/kinds/{spec['names']['kind'].lower()}.md"
+    named = words_of_code(page)
+    # Which accounts are meant is written in the same way everywhere, and on one page.
+    targets = words_of_code(ROOT / "docs/kinds/complianceprofile.md") if "(complianceprofile.md#targets)" in page.read_text() else set()
+    missing = []
+    for version in spec["versions"]:
+        for field in fields(version["schema"]["openAPIV3Schema"]):
+            if field[0] in {"apiVersion", "kind", "metadata"} or field in {("spec",), ("status",)}:
+                continue
+            of_targets = {"targets", "organizationalUnit"} & set(field[:-1])
+            if field[-1] not in named and not (of_targets and field[-1] in targets):
+                missing.append(".".join(field))
+    assert not missing
+
+
+def test_the_picture_of_the_concepts_has_every_kind():
+    kinds = {yaml.safe_load(path.read_text())["spec"]["names"]["kind"] for path in (ROOT / "crds/generated").glob("*.yaml")}
+    picture = (ROOT / "docs/concepts.md").read_text().split("```")[1]
+    assert kinds == set(re.findall(r"[A-Z]\w+[A-Z]\w+", picture))
 
 
 def test_commands_of_soc2ctl_exist():

@@ -92,6 +92,20 @@ def test_the_examples_use_values_and_names_that_the_charts_have():
     assert charts <= {d["metadata"]["name"] for d in argo}
 
 
+@pytest.mark.parametrize("kind", ["Kustomization", "HelmRelease"])
+def test_flux_waits_for_what_is_in_the_file_and_of_the_same_kind(kind):
+    """Flux looks for what dependsOn names among objects of the same kind, in the same namespace unless it says another."""
+    of_kind = [d for d in documents("flux.yaml") if d["kind"] == kind]
+    there = {(d["metadata"]["namespace"], d["metadata"]["name"]) for d in of_kind}
+    waits = [
+        (on.get("namespace", d["metadata"]["namespace"]), on["name"])
+        for d in of_kind
+        for on in d["spec"].get("dependsOn", [])
+    ]
+    assert waits, f"no {kind} waits for another"
+    assert set(waits) <= there
+
+
 def test_flux_checks_kinds_that_there_are():
     kinds = {yaml.safe_load(path.read_text())["spec"]["names"]["kind"] for path in (ROOT / "crds/generated").glob("*.yaml")}
     checks = [check for d in documents("flux.yaml") for check in d.get("spec", {}).get("healthChecks", [])]

@@ -64,10 +64,10 @@ def names(reasons):
     return re.findall(r"`([A-Z]\w+)`", reasons)
 
 
-def moved(text):
-    """A text of docs/kinds as it is written in docs: links go one folder less up."""
+def moved(text, page):
+    """A text of a page of docs/kinds as it is written in docs: links go one folder less up, and name the page that they are in."""
     def link(match):
-        target = match[1]
+        target = f"{page}{match[1]}" if match[1].startswith("#") else match[1]
         if target.startswith("../"):
             return f"]({target.removeprefix('../')})"
         return match[0] if re.match(r"[a-z]+:", target) else f"](kinds/{target})"
@@ -79,7 +79,7 @@ def conditions(found):
     for (kind, page), listed in found.items():
         if listed:
             parts.append(f"\n## {kind}\n\nAll about it: [{kind}](kinds/{page}).\n\n| condition | reason | what it means, what to do |\n|---|---|---|\n")
-            parts += [f"| {where} | {moved(reasons)} | {moved(text)} |\n" for where, reasons, text in listed]
+            parts += [f"| {where} | {moved(reasons, page)} | {moved(text, page)} |\n" for where, reasons, text in listed]
     return "".join(parts)
 
 
@@ -90,7 +90,7 @@ def reasons_index(found):
             for reason in names(reasons):
                 place = (f"[{kind}](kinds/{page})", where)
                 if place not in [known[:2] for known in index[reason]]:
-                    index[reason].append((*place, moved(text)))
+                    index[reason].append((*place, moved(text, page)))
     for reason, places in index.items():
         # "as above" is about a row of the same page that is in this list too.
         index[reason] = [place for place in places if not place[2].startswith("as above")] or places

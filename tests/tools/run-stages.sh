@@ -38,6 +38,7 @@ stage_tools() {
 stage_generated() {
   "$target/debug/crdgen" --check
   python3 "$tools/chart-readme.py" --check
+  python3 "$tools/controls.py" --check
 }
 
 stage_unit() {

@@ -42,11 +42,11 @@ pub struct Settings {
     #[arg(long, env = "SOC2_STATE", default_value = "/var/lib/soc2-operator", value_name = "FOLDER|URL")]
     pub state: String,
 
-    /// Namespace of the Lease.
+    /// Namespace of the Leases.
     #[arg(long, env = "SOC2_NAMESPACE", default_value = "soc2-operator", value_name = "NAME")]
     pub namespace: String,
 
-    /// Name of the Lease that decides which replica works.
+    /// Name of the Lease for what belongs to no organization; each organization has one of its own, `NAME.ORGANIZATION`.
     #[arg(long, env = "SOC2_LEASE_NAME", default_value = "soc2-operator", value_name = "NAME")]
     pub lease_name: String,
 

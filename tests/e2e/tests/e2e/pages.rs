@@ -51,6 +51,7 @@ const FATES: &[(&str, &str, Fate)] = &[
         NotHere("a port is forwarded by a kubelet, and here is none; degraded_starts:: reads /readyz"),
     ),
     ("docs/install.md", "kubectl get awsorg", Runs(Cluster)),
+    ("docs/security.md", "kubectl auth can-i", Runs(Cluster)),
     ("docs/upgrade.md", "helm upgrade", Runs(Charts)),
     ("docs/uninstall.md", "", Runs(Charts)),
     ("docs/development.md", "make test", NotHere("it is what runs this test")),

@@ -217,6 +217,8 @@ async fn the_commands_for_the_operator_at_work_do_what_they_say() -> Result<()> 
     ensure!(said.contains("OrganizationRead=True"), "{said}");
     let said = terminal.run(&left.take("README.md", "kubectl apply -f docs/samples")?, &[]).await?;
     ensure!(said.contains("acme") && said.contains("production"), "{said}");
+    let said = terminal.run(&left.take("docs/security.md", "kubectl auth can-i")?, &[]).await?;
+    ensure!(said.contains("guardrailsets") && said.contains("leases") && !said.contains("secrets"), "{said}");
 
     stand.apply_samples().await?;
     stand.condition("grset", "leave-org", "InSync", "True", "").await?;
