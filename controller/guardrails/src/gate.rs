@@ -37,8 +37,8 @@ pub struct GateInput<'a> {
     pub nothing_wanted: bool,
     /// Removals that were begun, with the hash of the plan that was approved: they go on as long as that approval stands.
     pub begun: &'a Begun,
-    /// Since when what is there differs from what is wanted.
-    pub drifting_since: Option<Timestamp>,
+    /// Since when what each step of the plan puts back differs from what is wanted. One that is missing is new.
+    pub drifting_since: &'a [Timestamp],
     /// How long a difference is left alone before it is put back.
     pub revert_after: SignedDuration,
     /// When changes may be made; always, if there is none.
@@ -145,19 +145,29 @@ impl GateInput<'_> {
         self.applied == Some(self.plan.wanted.as_str())
     }
 
+    /// What was left alone long enough.
+    fn reverts(&self) -> Clearance {
+        let since = self.drifting_since.iter().copied().chain(std::iter::repeat(self.now));
+        let until = |since: Timestamp| since.checked_add(self.revert_after).unwrap_or(Timestamp::MAX);
+        let (due, later): (Vec<_>, Vec<_>) =
+            self.plan.steps.iter().zip(since.map(until)).partition(|(_, until)| *until <= self.now);
+        if due.is_empty()
+            && let Some(until) = later.iter().map(|(_, until)| *until).min()
+        {
+            return Clearance::waits(Waiting {
+                kind: WaitingKind::Drifted,
+                reason: "RevertAfter",
+                message: format!("it is put back at {until} (spec.drift.revertAfter)"),
+                until: Some(until),
+            });
+        }
+        Clearance { steps: due.into_iter().map(|(step, _)| step.clone()).collect(), ..Clearance::default() }
+    }
+
     fn additions(&self) -> Clearance {
         let steps = &self.plan.steps;
         if self.is_drift() {
-            let until = self.drifting_since.and_then(|since| since.checked_add(self.revert_after).ok());
-            return match until.filter(|until| *until > self.now) {
-                None => Clearance { steps: steps.clone(), ..Clearance::default() },
-                Some(until) => Clearance::waits(Waiting {
-                    kind: WaitingKind::Drifted,
-                    reason: "RevertAfter",
-                    message: format!("it is put back at {until} (spec.drift.revertAfter)"),
-                    until: Some(until),
-                }),
-            };
+            return self.reverts();
         }
         let approval = self.approval();
         if approval.is_none()

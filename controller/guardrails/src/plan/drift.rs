@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use super::step::Step;
 use crate::cover::Target;
 
 /// One difference. Prints in words, with ids.
@@ -118,6 +119,25 @@ impl Drift {
                 | Self::Duplicate { attached: 0, .. }
                 | Self::Staged { attached: 0, .. }
         )
+    }
+
+    /// Whether a step puts this back.
+    #[must_use]
+    pub fn is_put_back_by(&self, step: &Step) -> bool {
+        match (self, step) {
+            (Self::Missing { baseline, .. }, _) => baseline == step.baseline(),
+            (Self::Detached { baseline, target, .. }, Step::Attach { baseline: of, target: to, .. }) => {
+                baseline == of && target.id == to.id
+            }
+            (
+                Self::Edited { policy, .. } | Self::Renamed { policy, .. } | Self::Left { policy, .. },
+                Step::Update { id, .. },
+            )
+            | (Self::Foreign { policy, .. } | Self::OtherCluster { policy, .. }, Step::Adopt { id, .. }) => {
+                policy == id
+            }
+            _ => false,
+        }
     }
 
     /// The baseline concerned; `None` when all are.

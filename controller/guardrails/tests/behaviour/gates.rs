@@ -40,7 +40,7 @@ fn input<'a>(plan: &'a SetPlan, approvals: &'a [Approval], begun: &'a Begun) -> 
         in_place_since: None,
         nothing_wanted: false,
         begun,
-        drifting_since: None,
+        drifting_since: &[],
         revert_after: SignedDuration::ZERO,
         window: None,
         propagation: SignedDuration::from_mins(15),
@@ -119,11 +119,39 @@ fn what_denies_less_needs_a_person_also_when_automatic() {
     let wanted = plan.wanted.clone();
     let drift = GateInput { applied: Some(&wanted), ..input(&plan, &[], &NONE) };
     assert_eq!(gate(&drift).steps, plan.steps);
-    let later = GateInput { revert_after: HOUR, drifting_since: Some(at("2026-11-26T11:30:00Z")), ..drift.clone() };
+    let later = GateInput { revert_after: HOUR, drifting_since: &[at("2026-11-26T11:30:00Z")], ..drift.clone() };
     let clearance = gate(&later);
     assert_eq!(waits(&clearance).0, WaitingKind::Drifted);
     assert_eq!(clearance.waiting.unwrap().until, Some(at("2026-11-26T12:30:00Z")));
     assert_eq!(gate(&GateInput { now: at("2026-11-26T12:30:00Z"), ..later }).steps, plan.steps);
+}
+
+#[test]
+fn each_difference_is_left_alone_for_its_own_time() {
+    let mut world = world();
+    let sets = sets(&world, Mode::Enforce, &["Workloads", "Sandbox"]);
+    let policy = world.enforce(&sets);
+    world.policy(&policy).targets.clear();
+    let plan = world.plan(&sets).sets[0].clone();
+    assert_eq!(plan.steps.len(), 2, "{:#?}", plan.steps);
+    for (step, other) in [(0, 1), (1, 0)] {
+        let mended: Vec<_> = plan.drift.iter().filter(|drift| drift.is_put_back_by(&plan.steps[step])).collect();
+        assert_eq!(mended.len(), 1, "{:#?}", plan.drift);
+        assert!(!mended[0].is_put_back_by(&plan.steps[other]));
+    }
+    let wanted = plan.wanted.clone();
+    let since = [at("2026-11-26T11:00:00Z"), at("2026-11-26T11:30:00Z")];
+    let drift =
+        GateInput { applied: Some(&wanted), revert_after: HOUR, drifting_since: &since, ..input(&plan, &[], &NONE) };
+    let early = gate(&GateInput { now: at("2026-11-26T11:59:59Z"), ..drift.clone() });
+    assert_eq!(early.waiting.unwrap().until, Some(at("2026-11-26T12:00:00Z")));
+    assert_eq!(gate(&GateInput { now: at("2026-11-26T12:00:00Z"), ..drift.clone() }).steps, plan.steps[..1]);
+    assert_eq!(gate(&GateInput { now: at("2026-11-26T12:30:00Z"), ..drift.clone() }).steps, plan.steps);
+    // One that is not on record yet begins now.
+    assert_eq!(
+        gate(&GateInput { drifting_since: &since[..1], now: at("2026-11-26T12:30:00Z"), ..drift }).steps,
+        plan.steps[..1]
+    );
 }
 
 #[test]

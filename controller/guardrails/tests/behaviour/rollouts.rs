@@ -79,7 +79,7 @@ impl Rollout {
             in_place_since: self.in_place_since,
             nothing_wanted: false,
             begun: &begun,
-            drifting_since: None,
+            drifting_since: &[],
             revert_after: SignedDuration::ZERO,
             window: None,
             propagation: SignedDuration::from_mins(15),

@@ -5,11 +5,12 @@ use std::collections::BTreeSet;
 use jiff::{SignedDuration, Timestamp};
 use kube::ResourceExt;
 use soc2_crds::{ApprovalMode, GuardrailSet, GuardrailSetStatus};
-use soc2_guardrails::{Approval, Begun, Clearance, GateInput, MaxAffected, Mode, SetPlan, Step, Window, gate};
+use soc2_guardrails::{Approval, Begun, Clearance, Drift, GateInput, MaxAffected, Mode, SetPlan, Step, Window, gate};
 use soc2_posture::duration;
 use soc2_posture::organization::AccountState;
 
 use super::observe::{Blocked, Observed};
+use super::report::puts_back;
 use super::retire;
 use crate::context::Context;
 
@@ -47,7 +48,6 @@ pub fn clearance(
         steps: status.removing.iter().cloned().collect(),
     };
     let others = others(context, set, plan);
-    let drifting = status.conditions.iter().find(|found| found.type_ == "InSync" && found.status == "False");
     let active = observed.organization.accounts.values().filter(|account| account.state == AccountState::Active);
     Ok(gate(&GateInput {
         plan,
@@ -59,12 +59,28 @@ pub fn clearance(
         in_place_since: in_place_since(observed, plan, &status, &others),
         nothing_wanted: plan.removing && others.is_empty(),
         begun: &begun,
-        drifting_since: Some(drifting.map_or(now, |found| found.last_transition_time.0)),
+        drifting_since: &drifting_since(plan, &status, now),
         revert_after: signed("spec.drift.revertAfter", &spec.drift.revert_after)?,
         window: window.as_ref(),
         propagation: signed("spec.guardrails.propagationDelay", &observed.object.spec.guardrails.propagation_delay)?,
         now,
     }))
+}
+
+/// Since when what each step puts back is known to differ. What a release kept off until its end is put back then.
+fn drifting_since(plan: &SetPlan, status: &GuardrailSetStatus, now: Timestamp) -> Vec<Timestamp> {
+    let known = |drift: &Drift| {
+        let text = drift.to_string();
+        let found = status.differences.iter().find(|found| text.starts_with(&found.what));
+        found.map_or(now, |found| found.since.0)
+    };
+    let since = |step: &Step| {
+        if status.released.iter().any(|released| released.until.0 <= now && puts_back(plan, step, released)) {
+            return Timestamp::MIN;
+        }
+        plan.drift.iter().filter(|drift| drift.is_put_back_by(step)).map(known).max().unwrap_or(Timestamp::MIN)
+    };
+    plan.steps.iter().map(since).collect()
 }
 
 /// Other sets of the organization that name, or had, a baseline of which this one takes something away.

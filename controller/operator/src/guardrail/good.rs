@@ -59,6 +59,13 @@ fn api(context: &Context) -> Api<ConfigMap> {
     Api::namespaced(context.client.clone(), &context.namespace)
 }
 
+/// The name says what is in it.
+fn name_of(set: &str, text: &str) -> String {
+    let mut digits = hex::encode(Sha256::digest(format!("{set}\n{text}")));
+    digits.truncate(32);
+    format!("soc2-guardrails-{digits}")
+}
+
 /// Reads what was last in place of a set, unless it is known. One that somebody deleted is not known any more.
 ///
 /// # Errors
@@ -69,10 +76,12 @@ pub async fn load(context: &Context, set: &GuardrailSet) -> Result<(), Error> {
     };
     let found = api(context).get_opt(name).await?;
     let text = found.and_then(|found| found.data?.remove(KEY));
+    // What has another content than its name says was put there by somebody: it would be written to AWS.
+    let text = text.filter(|text| name_of(&set.name_any(), text) == name);
     if let Some(Kept { targets, contents }) = text.and_then(|text| serde_json::from_str(&text).ok()) {
         context.goods.remember(&set.name_any(), name, Good { targets, contents });
     } else {
-        tracing::warn!(set = %set.name_any(), config_map = name, "what was last in place is not on record");
+        tracing::warn!(set = %set.name_any(), config_map = name, "what was last in place is not on record, or not as it was kept");
     }
     Ok(())
 }
@@ -98,9 +107,7 @@ pub async fn keep(
     let text =
         serde_json::to_string(&Kept { targets: targets.clone(), contents: contents.clone() }).unwrap_or_default();
     let set_name = set.name_any();
-    let mut digits = hex::encode(Sha256::digest(format!("{set_name}\n{text}")));
-    digits.truncate(16);
-    let name = format!("soc2-guardrails-{digits}");
+    let name = name_of(&set_name, &text);
     if recorded(set) == Some(name.as_str()) {
         context.goods.remember(&set_name, &name, Good { targets, contents });
         return Ok(Some(name));
@@ -136,5 +143,19 @@ pub async fn forget(context: &Context, set: &GuardrailSet, kept: Option<&str>) -
     match api(context).delete(old, &DeleteParams::default()).await {
         Err(kube::Error::Api(status)) if status.is_not_found() => Ok(()),
         result => Ok(result.map(drop)?),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::name_of;
+
+    #[test]
+    fn a_name_is_of_one_content_of_one_set() {
+        let name = name_of("leave-org", "{}");
+        assert_eq!(name, name_of("leave-org", "{}"));
+        assert!(name != name_of("leave-org", "{} ") && name != name_of("other", "{}"));
+        // An object's name has room for it.
+        assert_eq!(name.len(), "soc2-guardrails-".len() + 32);
     }
 }

@@ -37,7 +37,7 @@ pub use observe::{Blocked, Observed, observe};
 pub use overlay::Overlay;
 pub use releases::ReleaseReconciler;
 pub use report::{MANAGER, SetSnapshot};
-pub use retire::is_removing;
+pub use retire::{has_finalizer, is_let_go, is_removing};
 pub use trail::Trails;
 pub use written::Written;
 
@@ -69,7 +69,7 @@ impl Reconciler for GuardrailReconciler {
         if leaving && !retire::is_held(&set) || !leaving && set.spec.suspend {
             return Ok(Action::await_change());
         }
-        if leaving && retire::is_abandoned(&set) {
+        if leaving && retire::is_let_go(&*set) {
             return retire::release(context, &set).await;
         }
         if context.is_asked_anew(&*set) {

@@ -16,6 +16,7 @@ use soc2_guardrails::plan::reason;
 use soc2_guardrails::{Clearance, Mode, SetPlan, Step, WaitingKind};
 
 use self::facts::{facts, happenings, keep, words};
+pub use self::restraints::puts_back;
 use self::restraints::restrained;
 use super::enact::Enacted;
 use super::good;

@@ -22,22 +22,28 @@ pub const FINALIZER: &str = "soc2-operator.dev/guardrails";
 /// `"true"`: let go of the object and do not touch AWS.
 const ABANDON: &str = "soc2-operator.dev/abandon";
 
+/// Whether a set has something in AWS, or had.
+#[must_use]
+pub fn has_finalizer(set: &GuardrailSet) -> bool {
+    set.finalizers().iter().any(|name| name == FINALIZER)
+}
+
 /// Whether a set is being deleted and has to be dealt with first.
 #[must_use]
 pub fn is_held(set: &GuardrailSet) -> bool {
-    set.metadata.deletion_timestamp.is_some() && set.finalizers().iter().any(|name| name == FINALIZER)
+    set.metadata.deletion_timestamp.is_some() && has_finalizer(set)
 }
 
 /// Whether a set that is being deleted takes its policies away.
 #[must_use]
 pub fn is_removing(set: &GuardrailSet) -> bool {
-    is_held(set) && set.spec.deletion_policy == DeletionPolicy::Remove && !is_abandoned(set)
+    is_held(set) && set.spec.deletion_policy == DeletionPolicy::Remove && !is_let_go(set)
 }
 
-/// Whether a person let go of it.
+/// Whether a person let go of a set, or an organization.
 #[must_use]
-pub fn is_abandoned(set: &GuardrailSet) -> bool {
-    set.annotations().get(ABANDON).is_some_and(|value| value == "true")
+pub fn is_let_go(object: &impl ResourceExt) -> bool {
+    object.annotations().get(ABANDON).is_some_and(|value| value == "true")
 }
 
 /// Baselines that a set names, had, or gets beside those.
@@ -61,12 +67,15 @@ pub fn waits_for(context: &Context, observed: &Observed, set: &GuardrailSet) -> 
 
 /// Makes sure that a set that enforces is not gone before its policies are dealt with.
 pub async fn hold(context: &Context, set: &GuardrailSet) -> Result<(), Error> {
-    if set.spec.mode != GuardrailMode::Enforce || set.finalizers().iter().any(|name| name == FINALIZER) {
+    if set.spec.mode != GuardrailMode::Enforce || has_finalizer(set) {
         return Ok(());
     }
     let mut finalizers = set.finalizers().to_vec();
     finalizers.push(FINALIZER.to_owned());
-    Ok(patch(context, set, &finalizers).await?)
+    patch(context, set, &finalizers).await?;
+    // The organization waits for it from now on.
+    context.feeds.touch(&set.spec.organization_ref.name);
+    Ok(())
 }
 
 /// Lets the object go.

@@ -2,6 +2,7 @@
 
 mod events;
 mod findings;
+mod held;
 mod policies;
 mod report;
 
@@ -40,7 +41,7 @@ impl Reconciler for OrganizationReconciler {
 
     async fn reconcile(&self, context: &Context, object: Arc<AwsOrganization>) -> Result<Action, Error> {
         let name = object.name_any();
-        if object.metadata.deletion_timestamp.is_some() {
+        if held::is_gone(&object) || held::keep(context, &object).await? {
             return Ok(Action::await_change());
         }
         let profiles = context.stores.profiles_of(&name);

@@ -12,7 +12,7 @@ use soc2_posture::ids::AccountId;
 use soc2_posture::organization::{AccountState, Organization};
 use soc2_posture::targets::select;
 
-use super::{events, findings};
+use super::{events, findings, held};
 use crate::context::Context;
 use crate::error::Error;
 use crate::kubernetes::conditions::{Fact, time};
@@ -70,7 +70,8 @@ pub async fn report(
     ];
     facts.extend(events::fact(&view.facts));
     facts.extend(assignment.as_ref().map(Assignment::fact));
-    facts.extend(summary(&facts[0], stalled(context, &name, foreign_cluster)));
+    let waits = held::waits(context, object);
+    facts.extend(summary(&facts[0], stalled(context, &name, foreign_cluster), waits));
     let desired = Desired { fields: fields_of(&status), conditions: facts };
     let happenings = happenings(object, &desired.conditions);
     let writer = StatusWriter::new(context.client.clone(), MANAGER, FIELDS, CONDITIONS);
@@ -126,7 +127,13 @@ fn stalled(context: &Context, name: &str, foreign_cluster: Option<&str>) -> Opti
 }
 
 /// `Ready`, and `Reconciling` or `Stalled` while true.
-fn summary(read: &Fact, stalled: Option<(&'static str, String)>) -> Vec<Fact> {
+fn summary(read: &Fact, stalled: Option<(&'static str, String)>, waits: Option<String>) -> Vec<Fact> {
+    if let Some(message) = waits {
+        return vec![
+            Fact::no("Ready", "WaitsForSets", message.clone()),
+            Fact::yes("Reconciling", "WaitsForSets", message),
+        ];
+    }
     if let Some((reason, message)) = stalled {
         return vec![Fact::no("Ready", reason, message.clone()), Fact::yes("Stalled", reason, message)];
     }

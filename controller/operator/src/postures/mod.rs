@@ -80,7 +80,9 @@ impl State {
     /// Ends every posture of which this is so.
     fn end(&mut self, gone: impl Fn(&str) -> bool) {
         let names: Vec<String> = self.known.keys().filter(|name| gone(name)).cloned().collect();
-        names.into_iter().for_each(|name| self.enqueue(name, Job::Delete));
+        for name in names {
+            self.enqueue(name, Job::Delete);
+        }
     }
 }
 

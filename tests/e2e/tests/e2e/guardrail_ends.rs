@@ -139,3 +139,48 @@ async fn a_crash_before_deleting_converges() -> Result<()> {
 async fn a_crash_after_deleting_converges() -> Result<()> {
     crash_in("DeletePolicy", "cutAfter").await
 }
+
+async fn finalizers(stand: &Stand) -> Result<usize> {
+    let object = stand.get("awsorg", "acme").await?;
+    Ok(object["metadata"]["finalizers"].as_array().map_or(0, Vec::len))
+}
+
+async fn organization_gone(stand: &Stand) -> Result<()> {
+    eventually("the organization to be gone", || async {
+        let left = stand.list("awsorg").await?;
+        ensure!(left.is_empty(), "{left:#?}");
+        Ok(())
+    })
+    .await
+}
+
+#[tokio::test]
+async fn an_organization_waits_for_its_sets_unless_a_person_lets_go() -> Result<()> {
+    let stand = Stand::start().await?;
+    let operator = stand.operator().await?;
+    for let_go in [false, true] {
+        enforced(&stand, "Retain").await?;
+        eventually("the organization to be held", || async {
+            ensure!(finalizers(&stand).await? == 1, "not yet");
+            Ok(())
+        })
+        .await?;
+        stand.kubectl(&["delete", "awsorg", "acme", "--wait=false"]).await?;
+        let waits = stand.condition("awsorg", "acme", "Ready", "False", "WaitsForSets").await;
+        waits.with_context(|| operator.log())?;
+        if let_go {
+            stand.kubectl(&["annotate", "awsorg", "acme", "soc2-operator.dev/abandon=true"]).await?;
+            organization_gone(&stand).await.with_context(|| operator.log())?;
+            ensure!(!targets(&stand.sandbox.policy(POLICY).await?.context("gone")?).is_empty(), "AWS was touched");
+        } else {
+            // Its sets are dealt with as always.
+            delete(&stand).await?;
+            gone(&stand).await.with_context(|| operator.log())?;
+            organization_gone(&stand).await.with_context(|| operator.log())?;
+            let policy = stand.sandbox.policy(POLICY).await?.context("the policy is gone")?;
+            ensure!(policy["tags"]["soc2-operator.dev/retained"] == "leave-org", "{policy:#}");
+            stand.sandbox.delete(&format!("/world/policies/{}", policy["id"].as_str().context("id")?)).await?;
+        }
+    }
+    Ok(())
+}

@@ -67,7 +67,7 @@ impl Outcome<'_> {
 }
 
 /// Whether a step puts back what a release kept off: an attachment, or a guardrail of several in a policy.
-fn puts_back(plan: &SetPlan, step: &Step, released: &ReleasedStatus) -> bool {
+pub fn puts_back(plan: &SetPlan, step: &Step, released: &ReleasedStatus) -> bool {
     let there = match step {
         Step::Attach { target, .. } => released.target == target.id.0,
         Step::Update { .. } => {
