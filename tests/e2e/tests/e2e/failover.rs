@@ -191,6 +191,9 @@ impl Scene {
             Fault::Terminate => {
                 let operator = self.replicas.running.remove(leader).context("the leader")?;
                 operator.terminate().await?;
+                // At its end it gives the Lease back: nobody has to wait until that is over.
+                let holder = leaders(&self.stand).await?.remove("acme").context("no Lease")?;
+                ensure!(holder != leader, "{leader} has ended and holds the Lease");
             }
         }
         Ok(())
