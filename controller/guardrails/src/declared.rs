@@ -16,7 +16,7 @@ pub use selection::selection;
 pub use waves::wave_name;
 
 use crate::library::read_baseline;
-use crate::plan::{Limits, Mode, Refusal, SetInput};
+use crate::plan::{Limits, Mode, Refusal, SetInput, reason};
 
 /// A guardrail set as the plan wants it. `invalid`: `ScpBaseline`s that have no effect, and why. `removing`: it is being deleted, and
 /// takes its policies away.
@@ -94,7 +94,7 @@ fn invalid_baseline(set: &GuardrailSet, invalid: &BTreeMap<String, String>) -> O
         let problems = invalid.get(&baseline.name)?;
         let message =
             format!("ScpBaseline {} is not valid, so that nothing of it takes effect: {problems}", baseline.name);
-        Some(Refusal { reason: "InvalidBaseline", message })
+        Some(Refusal { reason: reason::INVALID_BASELINE, message })
     })
 }
 

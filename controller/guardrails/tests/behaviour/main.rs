@@ -9,6 +9,7 @@ mod decisions;
 mod documents;
 mod exemption_properties;
 mod exemptions;
+mod findings;
 mod foreign;
 mod gates;
 mod library;
