@@ -6,6 +6,7 @@ use soc2_crds::{AwsOrganizationSpec, GuardrailSetSpec};
 
 use super::parameters::Parameters;
 use crate::inventory::{Policy, PolicyInventory};
+use crate::lint::is_open;
 use crate::pattern::covers_arn;
 
 /// Control Tower sets accounts up and mends them with these; both names are fixed, by it and by stack sets of AWS.
@@ -31,7 +32,8 @@ pub struct BadPattern {
 /// Whether a pattern over principals names roles or users that not everybody can make.
 ///
 /// # Errors
-/// When it names neither, or ends in `*` without a fixed path: then a role that whoever can create roles makes is exempt.
+/// When it names neither, or has a wildcard without a fixed path, as the lint decides it: then a role that whoever can create
+/// roles makes is exempt.
 pub fn check_pattern(pattern: &str) -> Result<(), BadPattern> {
     let bad = |problem| Err(BadPattern { pattern: pattern.to_owned(), problem });
     let parts: Vec<&str> = pattern.splitn(6, ':').collect();
@@ -56,12 +58,10 @@ pub fn check_pattern(pattern: &str) -> Result<(), BadPattern> {
             "has a name that no role or user can have; letters, digits and +=,.@_-/ may stand there, and * and ?",
         );
     }
-    let ending = name.trim_end_matches(['*', '?']);
-    let fixed_path = name.split_once('/').is_some_and(|(first, _)| !first.contains(['*', '?']));
-    if name[ending.len()..].contains('*') && !fixed_path {
+    if is_open(resource) {
         return bad(
-            "ends in * without a fixed path, so that whoever can create roles could be exempt; write the whole name, or a path \
-             before the *, such as arn:aws:iam::*:role/platform/*",
+            "has a wildcard and no fixed path in front of it, so that whoever can create roles could be exempt; write the whole \
+             name, or a path before the wildcard, such as arn:aws:iam::*:role/platform/*",
         );
     }
     Ok(())
