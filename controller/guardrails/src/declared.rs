@@ -11,7 +11,8 @@ use soc2_crds::{AwsOrganizationSpec, GuardrailMode, GuardrailSet, ScpBaselineSpe
 use soc2_posture::organization::Organization;
 use soc2_posture::targets::select;
 
-pub use guarded::guarded;
+pub(crate) use guarded::trail_role;
+pub use guarded::{guarded, trail_access};
 pub use selection::selection;
 pub use waves::wave_name;
 
@@ -55,6 +56,7 @@ pub fn set_input(
         adopt: adopt.collect(),
         homes: homes.collect(),
         exempt_principals: spec.exempt_principals.clone().unwrap_or_default(),
+        trail: trail_access(spec),
         waves: if removing { None } else { waves::waves(set, organization) },
         // What a set wants no longer matters when it goes.
         error: if removing { None } else { tags_missing(set, organization).or_else(|| invalid_baseline(set, invalid)) },

@@ -29,6 +29,7 @@ mod protections;
 mod refusals;
 mod removals;
 mod restraints;
+mod rights;
 mod rollouts;
 mod shared_releases;
 mod transitions;
