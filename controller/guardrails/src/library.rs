@@ -28,7 +28,7 @@ mod stricter;
 pub use baseline::read_baseline;
 pub use compile::{CompileError, CompiledBaseline, compile};
 pub use examples::{Call, Proof, proof, wrong_example};
-pub(crate) use findings::lint_errors;
+pub use findings::lint_errors;
 pub use parameters::{ParameterError, Parameters, meant};
 pub use principals::{
     BadPattern, Exemptions, accepted, check_pattern, exempt_by_organization, landing_zone, landing_zone_of,

@@ -15,7 +15,8 @@ const NAMED: usize = 3;
 const TOO_LARGE: &str = "SCP002";
 
 /// Why a compiled guardrail must not be written; `None` where the lint finds no error.
-pub(crate) fn lint_errors(compiled: &CompiledBaseline, max_characters: usize) -> Option<String> {
+#[must_use]
+pub fn lint_errors(compiled: &CompiledBaseline, max_characters: usize) -> Option<String> {
     let found = errors(compiled, max_characters);
     let mut words: Vec<String> = found.iter().take(NAMED).map(in_words).collect();
     if found.len() > NAMED {

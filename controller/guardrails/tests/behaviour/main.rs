@@ -7,6 +7,7 @@ mod covers;
 mod decision_properties;
 mod decisions;
 mod documents;
+mod effective;
 mod exemption_properties;
 mod exemptions;
 mod findings;
