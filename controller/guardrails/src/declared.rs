@@ -11,12 +11,13 @@ use soc2_crds::{AwsOrganizationSpec, GuardrailMode, GuardrailSet, ScpBaselineSpe
 use soc2_posture::organization::Organization;
 use soc2_posture::targets::select;
 
-pub use guarded::guarded;
+pub(crate) use guarded::trail_role;
+pub use guarded::{guarded, trail_access};
 pub use selection::selection;
 pub use waves::wave_name;
 
 use crate::library::read_baseline;
-use crate::plan::{Limits, Mode, Refusal, SetInput};
+use crate::plan::{Limits, Mode, Refusal, SetInput, reason};
 
 /// A guardrail set as the plan wants it. `invalid`: `ScpBaseline`s that have no effect, and why. `removing`: it is being deleted, and
 /// takes its policies away.
@@ -55,6 +56,7 @@ pub fn set_input(
         adopt: adopt.collect(),
         homes: homes.collect(),
         exempt_principals: spec.exempt_principals.clone().unwrap_or_default(),
+        trail: trail_access(spec),
         waves: if removing { None } else { waves::waves(set, organization) },
         // What a set wants no longer matters when it goes.
         error: if removing { None } else { tags_missing(set, organization).or_else(|| invalid_baseline(set, invalid)) },
@@ -94,7 +96,7 @@ fn invalid_baseline(set: &GuardrailSet, invalid: &BTreeMap<String, String>) -> O
         let problems = invalid.get(&baseline.name)?;
         let message =
             format!("ScpBaseline {} is not valid, so that nothing of it takes effect: {problems}", baseline.name);
-        Some(Refusal { reason: "InvalidBaseline", message })
+        Some(Refusal { reason: reason::INVALID_BASELINE, message })
     })
 }
 

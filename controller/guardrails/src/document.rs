@@ -113,6 +113,15 @@ impl Document {
     pub fn canonical(&self) -> String {
         canonical::text(&self.raw, &self.statements)
     }
+
+    /// Of each statement what it means as one text, as in [`Document::canonical`], and it as JSON, in order.
+    pub(crate) fn meanings(&self) -> impl Iterator<Item = (String, String)> {
+        let sources = canonical::sources(&self.raw);
+        self.statements
+            .iter()
+            .zip(sources)
+            .map(|(statement, source)| (canonical::one(statement, source), source.to_string()))
+    }
 }
 
 impl Statement {

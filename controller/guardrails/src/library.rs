@@ -6,6 +6,7 @@
 //! | `principals` | patterns over principals, who is exempt, and from where that follows |
 //! | `compile` | statements with parameters and exemptions put in, as minified JSON |
 //! | `examples` | the calls of an entry, made concrete, and whether a document decides them as the entry says |
+//! | `findings` | what the lint finds in a policy that must not be written |
 //! | `baseline` | an `ScpBaseline` object as an entry, or all that is wrong with it |
 //!
 //! # Exemptions
@@ -19,6 +20,7 @@
 mod baseline;
 mod compile;
 mod examples;
+mod findings;
 mod parameters;
 mod principals;
 mod stricter;
@@ -26,6 +28,7 @@ mod stricter;
 pub use baseline::read_baseline;
 pub use compile::{CompileError, CompiledBaseline, compile};
 pub use examples::{Call, Proof, proof, wrong_example};
+pub use findings::lint_errors;
 pub use parameters::{ParameterError, Parameters, meant};
 pub use principals::{
     BadPattern, Exemptions, accepted, check_pattern, exempt_by_organization, landing_zone, landing_zone_of,

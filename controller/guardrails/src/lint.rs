@@ -20,6 +20,7 @@ use std::collections::BTreeMap;
 use crate::inventory::PolicyInventory;
 use crate::json;
 
+pub(crate) use patterns::is_open;
 pub(crate) use regions::regions;
 pub use rule::{Rule, Severity};
 pub use rules::{all as rules, find as rule};

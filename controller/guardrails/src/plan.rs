@@ -16,6 +16,7 @@ mod conflict;
 mod diff;
 mod draft;
 mod drift;
+mod effective;
 mod guards;
 mod holding;
 mod input;
@@ -39,6 +40,7 @@ use std::collections::{BTreeMap, BTreeSet};
 pub use after::after;
 pub use conflict::Shared;
 pub use drift::Drift;
+pub use effective::{EffectiveChange, EffectiveChanges, EffectiveStatement, Most, effective_changes};
 pub(crate) use guards::loses_allow;
 pub use guards::{Access, Call, Guarded};
 pub(crate) use holding::{MAX_DESCRIPTION, statements};
@@ -219,6 +221,8 @@ impl SetPlan {
 /// sets contradict each other, those in `Enforce` come first, of these those that are in place, then by name.
 #[must_use]
 pub fn plan(input: &PlanInput<'_>) -> Plan {
+    let (guarded, exempt) = input.with_trails();
+    let input = &PlanInput { guarded: &guarded, exempt: &exempt, ..*input };
     let mut drafts: Vec<Draft<'_>> = input.sets.iter().map(|set| Draft::new(set, input)).collect();
     // What is in place comes before what is not: a newcomer does not displace it.
     drafts.sort_by_key(|draft| (draft.set.mode != Mode::Enforce, !draft.set.in_place, draft.set.name.as_str()));

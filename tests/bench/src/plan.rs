@@ -165,6 +165,7 @@ fn sets(org: &Organization) -> Result<(Vec<Guardrail>, Vec<SetInput>)> {
             adopt: BTreeMap::new(),
             homes: BTreeMap::new(),
             exempt_principals: Vec::new(),
+            trail: None,
             waves: None,
             error: None,
         });

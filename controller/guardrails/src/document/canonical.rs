@@ -8,20 +8,24 @@ use super::{Clause, Effect, Statement};
 
 /// The same for documents that mean the same.
 pub(super) fn text(raw: &Value, statements: &[Statement]) -> String {
-    let sources: Vec<&Value> = match raw.get("Statement") {
-        Some(Value::Array(items)) => items.iter().collect(),
-        single => single.into_iter().collect(),
-    };
     let statements: BTreeSet<String> =
-        statements.iter().zip(sources).map(|(statement, source)| one(statement, source)).collect();
+        statements.iter().zip(sources(raw)).map(|(statement, source)| one(statement, source)).collect();
     let rest: BTreeMap<&str, Value> =
         members(raw).filter(|(key, _)| !matches!(*key, "Version" | "Statement")).collect();
     let version = raw.get("Version").and_then(Value::as_str).unwrap_or("2008-10-17");
     json!([version, rest, statements]).to_string()
 }
 
+/// The statements as they are written.
+pub(super) fn sources(raw: &Value) -> Vec<&Value> {
+    match raw.get("Statement") {
+        Some(Value::Array(items)) => items.iter().collect(),
+        single => single.into_iter().collect(),
+    }
+}
+
 /// One statement, lists as sets.
-fn one(statement: &Statement, source: &Value) -> String {
+pub(super) fn one(statement: &Statement, source: &Value) -> String {
     let conditions: BTreeSet<(&str, String, BTreeSet<&str>)> = statement
         .conditions
         .iter()

@@ -4,11 +4,12 @@ use soc2_catalog::{Catalog, CatalogProblem, EXEMPT_ROLES, EXEMPT_USERS, Guardrai
 use soc2_crds::ScpBaselineSpec;
 
 use super::examples::wrong_example;
+use super::findings;
 use super::parameters::check_default;
 use super::principals::check_pattern;
 
 /// The guardrail that an object describes, once everything about it is right: what it refers to is there, its values are of
-/// their type, what it denies has bounds, and its examples are decided as it says.
+/// their type, what it denies has bounds, its examples are decided as it says, and the lint finds no error in it.
 ///
 /// # Errors
 /// All that is wrong, by field. Nothing of the object may take effect then.
@@ -55,5 +56,6 @@ pub fn read_baseline(catalog: &Catalog, name: &str, spec: &ScpBaselineSpec) -> R
     {
         problems.push(problem("spec.examples", message));
     }
+    problems.extend(findings::problems(&guardrail));
     if problems.is_empty() { Ok(guardrail) } else { Err(problems) }
 }

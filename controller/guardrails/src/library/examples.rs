@@ -100,7 +100,7 @@ fn in_other_regions(guardrail: &Guardrail, given: &Parameters, call: Call) -> Ve
 /// Why a guardrail must not be put in place: what it denies has no bounds, or an example of its own is not decided as it says.
 #[must_use]
 pub fn wrong_example(guardrail: &Guardrail) -> Option<String> {
-    let samples = Exemptions::known(SAMPLES);
+    let samples = samples();
     let both = match Both::new(guardrail, &guardrail.example_parameters, &samples) {
         Ok(both) => both,
         Err(error) => return Some(format!("with the examples' parameters: {error}")),
@@ -111,6 +111,11 @@ pub fn wrong_example(guardrail: &Guardrail) -> Option<String> {
     let examples = guardrail.denied.iter().map(|example| (example, true));
     let mut examples = examples.chain(guardrail.allowed.iter().map(|example| (example, false)));
     examples.find_map(|(example, denied)| both.wrong(example, denied))
+}
+
+/// Who is exempt from anything where nobody really is.
+pub(super) fn samples() -> Exemptions {
+    Exemptions::known(SAMPLES)
 }
 
 /// A guardrail as it is to named principals, and to everybody who is not exempt.

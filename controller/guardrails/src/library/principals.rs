@@ -5,7 +5,9 @@ use std::collections::BTreeSet;
 use soc2_crds::{AwsOrganizationSpec, GuardrailSetSpec};
 
 use super::parameters::Parameters;
+use crate::declared::trail_role;
 use crate::inventory::{Policy, PolicyInventory};
+use crate::lint::is_open;
 use crate::pattern::covers_arn;
 
 /// Control Tower sets accounts up and mends them with these; both names are fixed, by it and by stack sets of AWS.
@@ -31,7 +33,8 @@ pub struct BadPattern {
 /// Whether a pattern over principals names roles or users that not everybody can make.
 ///
 /// # Errors
-/// When it names neither, or ends in `*` without a fixed path: then a role that whoever can create roles makes is exempt.
+/// When it names neither, or has a wildcard without a fixed path, as the lint decides it: then a role that whoever can create
+/// roles makes is exempt.
 pub fn check_pattern(pattern: &str) -> Result<(), BadPattern> {
     let bad = |problem| Err(BadPattern { pattern: pattern.to_owned(), problem });
     let parts: Vec<&str> = pattern.splitn(6, ':').collect();
@@ -56,12 +59,10 @@ pub fn check_pattern(pattern: &str) -> Result<(), BadPattern> {
             "has a name that no role or user can have; letters, digits and +=,.@_-/ may stand there, and * and ?",
         );
     }
-    let ending = name.trim_end_matches(['*', '?']);
-    let fixed_path = name.split_once('/').is_some_and(|(first, _)| !first.contains(['*', '?']));
-    if name[ending.len()..].contains('*') && !fixed_path {
+    if is_open(resource) {
         return bad(
-            "ends in * without a fixed path, so that whoever can create roles could be exempt; write the whole name, or a path \
-             before the *, such as arn:aws:iam::*:role/platform/*",
+            "has a wildcard and no fixed path in front of it, so that whoever can create roles could be exempt; write the whole \
+             name, or a path before the wildcard, such as arn:aws:iam::*:role/platform/*",
         );
     }
     Ok(())
@@ -181,11 +182,14 @@ pub fn accepted<'a>(
     inventory: Option<&PolicyInventory>,
     sets: impl IntoIterator<Item = &'a GuardrailSetSpec>,
 ) -> (Exemptions, Vec<Parameters>) {
+    let sets: Vec<&GuardrailSetSpec> = sets.into_iter().collect();
+    // The operator's roles are exempt from every guardrail, whichever set names them.
+    let trails = Exemptions::known(sets.iter().filter_map(|set| trail_role(set)).map(|role| role.arn.clone()));
     let (of_sets, settings) = said_by_sets(guardrail, sets);
     // With a pattern that exempts nobody, no set of the organization is planned, and nobody is exempt.
     let of_organization = exempt_by_organization(organization).unwrap_or_default();
     let seen = inventory.map(landing_zone).unwrap_or_default();
-    (of_organization.and(&seen).and(&of_sets), settings)
+    (of_organization.and(&trails).and(&seen).and(&of_sets), settings)
 }
 
 /// The roles of Control Tower and of Landing Zone Accelerator, where policies of theirs are seen.

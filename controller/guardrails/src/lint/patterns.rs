@@ -10,6 +10,16 @@ pub(super) fn has_wildcard(pattern: &str) -> bool {
     pattern.contains(['*', '?'])
 }
 
+/// Whether a principal that anybody makes can match the resource part of an ARN: it has a wildcard, and no fixed path in front of
+/// it. What is below a fixed path can be protected as a whole. A variable stands for anything, as far as it is known here, but who
+/// calls does not choose it freely.
+pub(crate) fn is_open(resource: &str) -> bool {
+    let Some((kind, rest)) = resource.split_once('/') else { return has_wildcard(resource) };
+    let written = without_variables(rest);
+    let fixed = written.split_once('/').is_some_and(|(first, _)| !first.is_empty() && !has_wildcard(first));
+    has_wildcard(kind) || has_wildcard(rest) && !fixed
+}
+
 /// With `*` for each policy variable, as what it stands for is not known. The escapes `${*}`, `${?}` and `${$}` become one too.
 pub(super) fn without_variables(pattern: &str) -> String {
     with_variables_as(pattern, "*")
@@ -71,7 +81,7 @@ fn ends_differ<'a>(pairs: impl Iterator<Item = (&'a char, &'a char)>) -> bool {
 mod tests {
     use proptest::prelude::*;
 
-    use super::{has_wildcard, is_everything, literal_parts, overlap, without_variables};
+    use super::{has_wildcard, is_everything, is_open, literal_parts, overlap, without_variables};
     use crate::pattern::{covers, matches};
 
     #[test]
@@ -107,6 +117,56 @@ mod tests {
         assert!(has_wildcard("a?") && !has_wildcard("a"));
         assert_eq!(without_variables("a${b}c${*}d${e"), "a*c*d${e");
         assert_eq!(literal_parts("a${b}c${*}d"), "acd");
+    }
+
+    /// What the lint says of a pattern, and whether it may exempt anybody where people write one, are the same.
+    #[test]
+    fn exempt_patterns_by_how_open_they_are() {
+        use crate::library::check_pattern;
+        use crate::lint::{LintOptions, lint};
+        for (resource, open) in [
+            ("role/admin", false),
+            ("role/platform/admin", false),
+            ("role/platform/*", false),
+            ("role/platform/admin-?", false),
+            ("role/platform/*-admin", false),
+            ("role/a/b/c-*", false),
+            // All that matches is below a.
+            ("role/a/*/b-*", false),
+            ("role/aws-reserved/sso.amazonaws.com/*", false),
+            ("role/aws-reserved/sso.amazonaws.com/*/AWSReservedSSO_Emergency_*", false),
+            ("user/platform/*", false),
+            ("role/admin-*", true),
+            ("role/*-admin", true),
+            ("role/ad*min", true),
+            ("role/admin?", true),
+            ("role/adm?n", true),
+            ("role/?dmin", true),
+            ("role/*/admin", true),
+            ("role/plat*/admin", true),
+            ("user/*-admin", true),
+        ] {
+            assert_eq!(is_open(resource), open, "{resource}");
+            let pattern = format!("arn:aws:iam::*:{resource}");
+            assert_eq!(check_pattern(&pattern).is_err(), open, "{pattern}");
+            let text = format!(
+                r#"{{"Version":"2012-10-17","Statement":[{{"Effect":"Deny","Action":"ec2:StopInstances","Resource":"*","Condition":{{"ArnNotLike":{{"aws:PrincipalArn":"{pattern}"}}}}}}]}}"#
+            );
+            let found = lint(&text, &LintOptions::default());
+            assert_eq!(found.iter().any(|found| found.id() == "SCP052"), open, "{pattern}: {found:?}");
+        }
+        // What people cannot write for exemptions, and the lint can find in a document.
+        for (resource, open) in [
+            ("root", false),
+            ("role/${aws:PrincipalTag/team}", false),
+            ("role/platform/${aws:PrincipalTag/team}/*", false),
+            ("role/${aws:PrincipalTag/team}/*", true),
+            ("role//*", true),
+            ("*", true),
+            ("*/admin", true),
+        ] {
+            assert_eq!(is_open(resource), open, "{resource}");
+        }
     }
 
     proptest! {

@@ -50,6 +50,10 @@ pub(super) fn compile<'a>(
         let message = format!("baseline {name} has {length} characters, and a policy may have {limit}");
         return Err(Refusal::new(reason::TOO_LARGE, message));
     }
+    // Once for each document, whatever it is attached to.
+    if let Some(errors) = library::lint_errors(&compiled, limit as usize) {
+        return Err(Refusal::new(reason::INVALID_BASELINE, format!("baseline {name}: {errors}")));
+    }
     let library::CompiledBaseline { document, content, exempt } = compiled;
     let says = document.canonical();
     Ok(Compiled { guardrail, document, says, content, exempt })

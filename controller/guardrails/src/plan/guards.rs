@@ -47,7 +47,7 @@ pub struct Call {
     pub action: String,
     /// ARN of the resource, or `*`.
     pub resource: String,
-    /// Region of the endpoint.
+    /// Region of the endpoint; empty where it is not known.
     pub region: String,
 }
 
@@ -103,15 +103,18 @@ fn operator(guarded: &Guarded, document: &Document, affected: &BTreeSet<AccountI
 fn lost(all: &Document, document: &Document, role: &str, call: &Call) -> Option<String> {
     let policies = [("p-FullAWSAccess", all), ("baseline", document)];
     let policies = policies.map(|(id, document)| LevelPolicy { id, document: Some(document) }).to_vec();
+    // A key is used by the service that keeps what it reads there.
+    let through_service = if call.action.starts_with("kms:") { "true" } else { "false" };
     let known = [
         ("aws:RequestedRegion", call.region.as_str()),
         ("aws:PrincipalIsAWSService", "false"),
-        ("aws:ViaAWSService", "false"),
+        ("aws:ViaAWSService", through_service),
         ("aws:SecureTransport", "true"),
         ("aws:PrincipalType", "AssumedRole"),
     ];
+    let known = known.into_iter().filter(|(_, value)| !value.is_empty());
     let context: BTreeMap<String, Vec<String>> =
-        known.into_iter().map(|(key, value)| (key.to_owned(), vec![value.to_owned()])).collect();
+        known.map(|(key, value)| (key.to_owned(), vec![value.to_owned()])).collect();
     let request = Request {
         principal: Some(role),
         action: &call.action,

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use soc2_catalog::Guardrail;
 use soc2_posture::organization::Organization;
 
-use super::guards::Guarded;
+use super::guards::{Access, Guarded};
 use super::key;
 use super::refusal::Refusal;
 use super::rollout::Waves;
@@ -129,6 +129,8 @@ pub struct SetInput {
     pub homes: BTreeMap<String, String>,
     /// ARN patterns of principals that its baselines do not restrict.
     pub exempt_principals: Vec<String>,
+    /// What the operator's role needs that reads recorded calls for its waves.
+    pub trail: Option<Access>,
     /// Its waves; without them a change is written everywhere at once.
     pub waves: Option<Waves>,
     /// Why it cannot be planned, if that is already known.
@@ -167,4 +169,14 @@ pub struct PlanInput<'a> {
     pub guarded: &'a Guarded,
     /// Id of a cluster whose policies with our owner id become ours.
     pub take_over: Option<&'a str>,
+}
+
+impl PlanInput<'_> {
+    /// Who must not be locked out and whom no guardrail restricts, with the operator's roles that sets name.
+    pub(super) fn with_trails(&self) -> (Guarded, Exemptions) {
+        let trails = || self.sets.iter().filter_map(|set| set.trail.as_ref());
+        let mut guarded = self.guarded.clone();
+        guarded.operator.extend(trails().cloned());
+        (guarded, self.exempt.and(&Exemptions::known(trails().map(|access| access.role.clone()))))
+    }
 }

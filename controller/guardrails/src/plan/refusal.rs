@@ -35,6 +35,8 @@ pub mod reason {
     pub const NO_BASELINES: &str = "NoBaselines";
     /// The library has no such baseline.
     pub const UNKNOWN_BASELINE: &str = "UnknownBaseline";
+    /// Its `ScpBaseline` has mistakes, or the lint finds an error in its policy.
+    pub const INVALID_BASELINE: &str = "InvalidBaseline";
     /// A parameter of a baseline is missing, unknown or not of its type.
     pub const BAD_PARAMETER: &str = "BadParameter";
     /// A pattern of exempt principals would exempt whoever can create a role, or nobody.

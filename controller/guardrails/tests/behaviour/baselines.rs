@@ -86,7 +86,7 @@ fn a_bad_one_says_what_is_wrong_and_where() {
         (
             "/statements/0/exempt/0",
             json!("arn:aws:iam::*:role/*"),
-            "spec.statements[0].exempt[0]: \"arn:aws:iam::*:role/*\" ends in * without a fixed path",
+            "spec.statements[0].exempt[0]: \"arn:aws:iam::*:role/*\" has a wildcard and no fixed path",
         ),
         (
             "/statements/0/when",

@@ -32,13 +32,15 @@ fn patterns_that_exempt_everybody_are_refused() {
         ("arn:aws:iam::*:role/BreakGlass", None),
         ("arn:aws:iam::111111111111:user/emergency/one", None),
         ("arn:*:iam::*:role/platform/*", None),
-        ("arn:aws-us-gov:iam::*:role/Break?lass", None),
+        ("arn:aws-us-gov:iam::*:role/emergency/Break?lass", None),
+        ("arn:aws-us-gov:iam::*:role/Break?lass", Some("has a wildcard and no fixed path")),
+        ("arn:aws:iam::*:role/*-admin", Some("has a wildcard and no fixed path")),
         ("arn:aws:iam::*:role/aws-reserved/sso.amazonaws.com/*/AWSReservedSSO_Emergency_*", None),
-        ("arn:aws:iam::*:role/*", Some("ends in * without a fixed path")),
-        ("arn:aws:iam::*:role/Admin*", Some("ends in * without a fixed path")),
-        ("arn:aws:iam::*:role/Admin*?", Some("ends in * without a fixed path")),
-        ("arn:aws:iam::*:role/*/Admin*", Some("ends in * without a fixed path")),
-        ("arn:aws:iam::111111111111:user/*", Some("ends in * without a fixed path")),
+        ("arn:aws:iam::*:role/*", Some("has a wildcard and no fixed path")),
+        ("arn:aws:iam::*:role/Admin*", Some("has a wildcard and no fixed path")),
+        ("arn:aws:iam::*:role/Admin*?", Some("has a wildcard and no fixed path")),
+        ("arn:aws:iam::*:role/*/Admin*", Some("has a wildcard and no fixed path")),
+        ("arn:aws:iam::111111111111:user/*", Some("has a wildcard and no fixed path")),
         ("*", Some("is no ARN")),
         ("arn:aws:iam::*:*", Some("is neither a role nor a user")),
         ("arn:aws:iam::*:root", Some("is neither a role nor a user")),
@@ -61,7 +63,7 @@ fn patterns_that_exempt_everybody_are_refused() {
     }
     let written = ["arn:aws:iam::*:role/a".to_owned(), "arn:aws:iam::*:role/*".to_owned()];
     let message = Exemptions::written("spec.exemptPrincipals", &written).unwrap_err();
-    assert!(message.starts_with("spec.exemptPrincipals[1]: \"arn:aws:iam::*:role/*\" ends in"), "{message}");
+    assert!(message.starts_with("spec.exemptPrincipals[1]: \"arn:aws:iam::*:role/*\" has a wildcard"), "{message}");
 }
 
 #[test]

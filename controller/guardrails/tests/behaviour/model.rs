@@ -161,6 +161,7 @@ pub fn set(name: &str, mode: Mode, selection: Selection, baselines: &[&str]) -> 
         adopt: BTreeMap::new(),
         homes: BTreeMap::new(),
         exempt_principals: Vec::new(),
+        trail: None,
         waves: None,
         error: None,
     }

@@ -95,7 +95,7 @@ fn mistakes_are_named() {
         (
             "protect-kms",
             json!({"administrators": "arn:aws:iam::*:role/*"}),
-            format!("{principal}\"arn:aws:iam::*:role/*\" ends in * without a fixed path"),
+            format!("{principal}\"arn:aws:iam::*:role/*\" has a wildcard and no fixed path"),
         ),
         ("protect-kms", json!({"administrators": [1]}), format!("{principal}1 is not allowed; it is the ARN of an IAM")),
         (

@@ -2,7 +2,7 @@
 
 use super::operator::{Family, Operator};
 use crate::lint::model::{Condition, Statement};
-use crate::lint::patterns::{has_wildcard, is_everything, without_variables};
+use crate::lint::patterns::{is_everything, is_open};
 use crate::lint::rules::guardrail::{ASSUMED_ROLE_ARN, EXEMPTS_EVERYONE, OPEN_EXEMPTION};
 use crate::lint::{Diagnostic, LintOptions};
 use crate::pattern::{ARN_PARTS, covers};
@@ -58,38 +58,9 @@ fn exempts_everyone(pattern: &str) -> bool {
     is_everything(pattern) || EVERY_ROLE.iter().any(|roles| covers(pattern, roles))
 }
 
-/// Whether the resource part of an ARN has a wildcard in its name and no fixed path in front. A variable stands for anything, as far
-/// as it is known here, but who calls does not choose it freely.
-fn is_open(resource: &str) -> bool {
-    let Some((kind, rest)) = resource.split_once('/') else { return has_wildcard(resource) };
-    let (path, name) = rest.rsplit_once('/').unwrap_or(("", rest));
-    let fixed = !path.is_empty() && !has_wildcard(&without_variables(path));
-    has_wildcard(kind) || has_wildcard(path) || has_wildcard(name) && !fixed
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{exempts_everyone, is_open, is_session};
-
-    #[test]
-    fn exempt_patterns_by_how_open_they_are() {
-        for (resource, open) in [
-            ("role/platform/*", false),
-            ("role/a/b/c-*", false),
-            ("role/aws-reserved/sso.amazonaws.com/*", false),
-            ("role/admin", false),
-            ("root", false),
-            ("role/admin-*", true),
-            ("role/*-admin", true),
-            ("role/admin?", true),
-            ("role/*/admin", true),
-            ("role/a/*/b-*", true),
-            ("*", true),
-            ("*/admin", true),
-        ] {
-            assert_eq!(is_open(resource), open, "{resource}");
-        }
-    }
+    use super::{exempts_everyone, is_session};
 
     #[test]
     fn exempt_patterns_of_everyone() {
