@@ -11,7 +11,6 @@ use soc2_crds::{AwsOrganizationSpec, GuardrailMode, GuardrailSet, ScpBaselineSpe
 use soc2_posture::organization::Organization;
 use soc2_posture::targets::select;
 
-pub(crate) use guarded::trail_role;
 pub use guarded::{guarded, trail_access};
 pub use selection::selection;
 pub use waves::wave_name;

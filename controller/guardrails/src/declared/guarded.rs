@@ -101,11 +101,6 @@ pub fn trail_access(spec: &GuardrailSetSpec) -> Option<Access> {
     access(role, needed)
 }
 
-/// The role that reads recorded calls for the waves of a guardrail set.
-pub(crate) fn trail_role(spec: &GuardrailSetSpec) -> Option<&RoleRef> {
-    trail(spec)?.role.as_ref()
-}
-
 fn trail(spec: &GuardrailSetSpec) -> Option<&CloudTrailSource> {
     Some(&spec.rollout.as_ref()?.gate.as_ref()?.source.as_ref()?.cloud_trail)
 }

@@ -5,7 +5,6 @@ use std::collections::BTreeSet;
 use soc2_crds::{AwsOrganizationSpec, GuardrailSetSpec};
 
 use super::parameters::Parameters;
-use crate::declared::trail_role;
 use crate::inventory::{Policy, PolicyInventory};
 use crate::lint::is_open;
 use crate::pattern::covers_arn;
@@ -182,14 +181,11 @@ pub fn accepted<'a>(
     inventory: Option<&PolicyInventory>,
     sets: impl IntoIterator<Item = &'a GuardrailSetSpec>,
 ) -> (Exemptions, Vec<Parameters>) {
-    let sets: Vec<&GuardrailSetSpec> = sets.into_iter().collect();
-    // The operator's roles are exempt from every guardrail, whichever set names them.
-    let trails = Exemptions::known(sets.iter().filter_map(|set| trail_role(set)).map(|role| role.arn.clone()));
     let (of_sets, settings) = said_by_sets(guardrail, sets);
     // With a pattern that exempts nobody, no set of the organization is planned, and nobody is exempt.
     let of_organization = exempt_by_organization(organization).unwrap_or_default();
     let seen = inventory.map(landing_zone).unwrap_or_default();
-    (of_organization.and(&trails).and(&seen).and(&of_sets), settings)
+    (of_organization.and(&seen).and(&of_sets), settings)
 }
 
 /// The roles of Control Tower and of Landing Zone Accelerator, where policies of theirs are seen.

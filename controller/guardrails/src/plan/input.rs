@@ -172,11 +172,11 @@ pub struct PlanInput<'a> {
 }
 
 impl PlanInput<'_> {
-    /// Who must not be locked out and whom no guardrail restricts, with the operator's roles that sets name.
-    pub(super) fn with_trails(&self) -> (Guarded, Exemptions) {
-        let trails = || self.sets.iter().filter_map(|set| set.trail.as_ref());
+    /// Who must not be locked out, with the roles that sets name. Those are exempt from nothing by that: who writes a set would free
+    /// any role from the guardrails of others.
+    pub(super) fn guarded_with_trails(&self) -> Guarded {
         let mut guarded = self.guarded.clone();
-        guarded.operator.extend(trails().cloned());
-        (guarded, self.exempt.and(&Exemptions::known(trails().map(|access| access.role.clone()))))
+        guarded.operator.extend(self.sets.iter().filter_map(|set| set.trail.clone()));
+        guarded
     }
 }
