@@ -33,11 +33,18 @@ pub struct AwsOrganizationStatus {
     /// Service control policies found; written by the guardrails' part of the operator.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub service_control_policies: Option<PolicyCounts>,
+    /// What guardrail sets would write now, by name of the set; sets with nothing to write are left out.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 64))]
+    pub plans: Vec<OrganizationPlan>,
+    /// Sets with something to write that are not in `plans`, because that would be too many.
+    #[serde(default, skip_serializing_if = "crate::common::is_zero")]
+    pub more_plans: u32,
     /// One entry per source and Region that is read.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 64))]
     pub security_hub: Vec<SecurityHubStatus>,
-    /// `Ready`, `Stalled`, `Reconciling`, `OrganizationRead`, `FindingsComplete`, `AllAccountsAssigned`, `CanEnforce`, `GuardrailsInSync`.
+    /// `Ready`, `Stalled`, `Reconciling`, `OrganizationRead`, `FindingsComplete`, `EventsReceived`, `AllAccountsAssigned`, `CanEnforce`, `GuardrailsInSync`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[x_kube(merge_strategy = kube::core::cel::ListMerge::Map(vec!["type".into()]))]
     pub conditions: Vec<Condition>,
@@ -58,6 +65,23 @@ pub struct AccountCounts {
     /// The first of them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unassigned_sample: Vec<String>,
+}
+
+/// What one guardrail set would write; its own status has more.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct OrganizationPlan {
+    /// Name of the `GuardrailSet`.
+    pub set: String,
+    /// Hash of its plan, 64 hex digits.
+    pub hash: String,
+    /// Writes to AWS.
+    pub steps: u32,
+    /// Whether an account would be less protected afterwards. Then a person has to approve.
+    #[serde(default)]
+    pub weakens: bool,
+    /// Accounts for which it changes something, after inheritance.
+    pub changed_accounts: u32,
 }
 
 /// Numbers of service control policies.

@@ -2,7 +2,7 @@
 
 use kube::ResourceExt;
 use serde_json::{Map, json};
-use soc2_crds::{AwsOrganization, PolicyCounts};
+use soc2_crds::{AwsOrganization, OrganizationPlan, PolicyCounts};
 use soc2_guardrails::Plan;
 
 use crate::context::Context;
@@ -11,7 +11,9 @@ use crate::guardrail::{self, Blocked, Observed};
 use crate::kubernetes::conditions::Fact;
 use crate::kubernetes::status::{Desired, StatusWriter};
 
-const FIELDS: &[&str] = &["serviceControlPolicies"];
+const FIELDS: &[&str] = &["serviceControlPolicies", "plans", "morePlans"];
+/// Most sets whose plans are shown.
+const MOST: usize = 64;
 const CONDITIONS: &[&str] = &["CanEnforce", "GuardrailsInSync"];
 
 /// Says how the policies stand.
@@ -32,18 +34,41 @@ pub async fn report(
     let mut fields = Map::new();
     if let Ok(observed) = observed {
         fields.insert("serviceControlPolicies".to_owned(), json!(counts(observed)));
+        let mut plans = plans(&observed.plan);
+        let more = plans.len().saturating_sub(MOST);
+        plans.truncate(MOST);
+        if !plans.is_empty() {
+            fields.insert("plans".to_owned(), json!(plans));
+        }
+        if more > 0 {
+            fields.insert("morePlans".to_owned(), json!(more));
+        }
         let limit = observed.object.spec.limits.scp_max_per_target;
         context.published.organization(&name, |snapshot| {
             snapshot.slots = observed.plan.slots.clone();
             snapshot.slots_limit = limit;
         });
     } else if let Some(counts) = live.get("serviceControlPolicies").filter(|value| !value.is_null()) {
+        // What was planned before is not what would be written now.
         fields.insert("serviceControlPolicies".to_owned(), counts.clone());
     }
     let conditions = vec![can_enforce(context, object), in_sync(observed)];
     let writer = StatusWriter::new(context.client.clone(), guardrail::MANAGER, FIELDS, CONDITIONS);
     writer.write(object, &live, &Desired { fields, conditions }, (context.now)()).await?;
     Ok(())
+}
+
+/// The sets that have something to write.
+fn plans(plan: &Plan) -> Vec<OrganizationPlan> {
+    let writes = plan.sets.iter().filter(|set| set.all().next().is_some());
+    let shown = writes.map(|set| OrganizationPlan {
+        set: set.name.clone(),
+        hash: set.hash.clone(),
+        steps: u32::try_from(set.all().count()).unwrap_or(u32::MAX),
+        weakens: set.weakens(),
+        changed_accounts: set.changed_accounts,
+    });
+    shown.collect()
 }
 
 fn counts(observed: &Observed) -> PolicyCounts {

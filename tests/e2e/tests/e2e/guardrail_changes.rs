@@ -178,6 +178,14 @@ async fn modes_limits_and_windows_hold_a_change_back() -> Result<()> {
     stand.plane.apply_yaml(&organization("0s")?).await?;
     stand.plane.apply_yaml(&set(&json!({"mode": "Plan"}))).await?;
     stand.condition("grset", "leave-org", "Planned", "True", "ModePlan").await?;
+    eventually("the organization to show the plan", || async {
+        let organization = stand.get("awsorg", "acme").await?;
+        let plan = &organization["status"]["plans"][0];
+        ensure!(plan["set"] == "leave-org" && plan["steps"] == 2, "{:#}", organization["status"]);
+        ensure!(plan["hash"] == hash(&stand).await?.as_str(), "{plan}");
+        Ok(())
+    })
+    .await?;
     // Eight accounts, and without approval five.
     stand.plane.apply_yaml(&set(&json!({"approval": "Automatic"}))).await?;
     let pending = stand.condition("grset", "leave-org", "ApprovalPending", "True", "TooManyAccounts").await?;

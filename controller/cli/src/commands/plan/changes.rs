@@ -1,7 +1,10 @@
 //! What a plan changes, with what was before and what comes after.
 
 use jiff::Timestamp;
+use soc2_guardrails::plan::{EffectiveChanges, Most, effective_changes};
 use soc2_guardrails::{Document, SetPlan, Step};
+use soc2_posture::ids::AccountId;
+use soc2_posture::organization::Organization;
 
 use super::planned::Planned;
 use super::schedule::Schedule;
@@ -12,6 +15,7 @@ pub struct Changes<'a> {
     pub retag: &'a [String],
     /// The sets, by name.
     pub sets: Vec<SetChanges<'a>>,
+    organization: &'a Organization,
 }
 
 /// What one set changes.
@@ -20,6 +24,8 @@ pub struct SetChanges<'a> {
     pub plan: &'a SetPlan,
     /// Its steps, in order.
     pub steps: Vec<Change<'a>>,
+    /// What comes and goes in the effective policy of each target, once all steps are done.
+    pub effective: EffectiveChanges,
     /// Its window and waves.
     pub schedule: Schedule,
 }
@@ -37,7 +43,7 @@ pub struct Change<'a> {
 impl<'a> Changes<'a> {
     /// Looks up what is there now.
     pub fn new(planned: &'a Planned, now: Timestamp) -> Self {
-        let Planned { plan, inventory, windows, .. } = planned;
+        let Planned { organization, plan, inventory, windows } = planned;
         let change = |step: &'a Step| {
             let (before, after) = match step {
                 Step::Create { policy, .. } => (Vec::new(), statements(&policy.content)),
@@ -58,9 +64,20 @@ impl<'a> Changes<'a> {
         let set = |plan: &'a SetPlan| SetChanges {
             plan,
             steps: plan.all().map(change).collect(),
+            effective: effective_changes(organization, inventory, &plan.all().collect::<Vec<_>>(), Most::default()),
             schedule: Schedule::new(plan, windows.get(&plan.name), inventory, now),
         };
-        Self { retag: &plan.retag, sets: plan.sets.iter().map(set).collect() }
+        Self { retag: &plan.retag, sets: plan.sets.iter().map(set).collect(), organization }
+    }
+
+    /// A target with its name.
+    pub fn named(&self, id: &str) -> String {
+        let account = id.parse::<AccountId>().ok().and_then(|account| self.organization.accounts.get(&account));
+        let unit = || self.organization.units.get(id).map(|unit| unit.name.as_str());
+        match account.map(|account| account.name.as_str()).or_else(unit) {
+            Some(name) => format!("{name} ({id})"),
+            None => id.to_owned(),
+        }
     }
 }
 

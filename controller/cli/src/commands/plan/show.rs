@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use serde_json::{Value, json};
+use soc2_guardrails::plan::{EffectiveChange, EffectiveStatement};
 use soc2_guardrails::{BaselinePlan, Drift, SetPlan, Step};
 
 use super::changes::{Change, Changes, SetChanges};
@@ -27,6 +28,9 @@ pub fn text(changes: &Changes<'_>) -> String {
                     let _ = writeln!(out, "      {sign} {statement}");
                 }
             }
+        }
+        for line in effective(changes, set) {
+            let _ = writeln!(out, "  {line}");
         }
         let unsaid = |drift: &&Drift| set.steps.is_empty() && !matches!(drift, Drift::Staged { .. });
         let waits: Vec<String> = set.plan.drift.iter().filter(unsaid).map(ToString::to_string).collect();
@@ -67,9 +71,48 @@ pub fn markdown(changes: &Changes<'_>) -> String {
                 }
             }
         }
+        for line in effective(changes, set) {
+            // In a diff only a sign in the first column counts.
+            let _ = writeln!(out, "{}", line.strip_prefix("    ").map_or_else(|| format!("# {line}"), str::to_owned));
+        }
         out.push_str("```\n");
     }
     out
+}
+
+/// What comes and goes for each target, own and inherited, in lines.
+fn effective(changes: &Changes<'_>, set: &SetChanges<'_>) -> Vec<String> {
+    let mut lines = Vec::new();
+    for change in &set.effective.targets {
+        lines.push(format!("effective on {}:", changes.named(&change.target.0)));
+        for (sign, statements) in [("-", &change.gone), ("+", &change.new)] {
+            for found in statements {
+                let at = if found.at == change.target {
+                    String::new()
+                } else {
+                    format!(" at {}", changes.named(&found.at.0))
+                };
+                lines.push(format!("    {sign} {} (policy {}{at})", found.text, found.policy));
+            }
+        }
+        if change.more > 0 {
+            lines.push(format!("    and {} statements more", change.more));
+        }
+    }
+    if set.effective.more > 0 {
+        lines.push(format!("effective on {} targets more, not shown", set.effective.more));
+    }
+    lines
+}
+
+fn effective_json(change: &EffectiveChange) -> Value {
+    let statement = |found: &EffectiveStatement| json!({"sid": found.sid, "statement": found.text, "policy": found.policy, "at": found.at.0});
+    json!({
+        "target": change.target.0,
+        "removedStatements": change.gone.iter().map(statement).collect::<Vec<_>>(),
+        "addedStatements": change.new.iter().map(statement).collect::<Vec<_>>(),
+        "more": change.more,
+    })
 }
 
 /// For machines.
@@ -99,6 +142,8 @@ fn set(set: &SetChanges<'_>) -> Value {
         "detach": counts.detach,
         "delete": counts.delete,
         "drift": plan.drift.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        "effective": set.effective.targets.iter().map(effective_json).collect::<Vec<_>>(),
+        "effectiveMore": set.effective.more,
         "schedule": set.schedule.json(),
         "steps": set.steps.iter().map(step).collect::<Vec<_>>(),
     })
