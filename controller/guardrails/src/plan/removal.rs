@@ -65,15 +65,20 @@ fn answers_for<'a>(key: &str, target: Option<&str>, works: &'a [Work<'_>]) -> Op
     if drafts().any(|draft| may_want(draft) && draft.refused.is_some() && !draft.set.removing) {
         return None;
     }
+    let wants = |draft: &Draft<'_>| names(draft) || draft.baselines.contains_key(baseline);
+    // What a suspended set has stands, also when it says something else.
+    let here = |draft: &Draft<'_>| target.is_some_and(|target| draft.targets.iter().any(|one| one.id.0 == target));
+    if pack.is_none() && drafts().any(|draft| draft.set.suspended && wants(draft) && here(draft)) {
+        return None;
+    }
     if let Some(set) = pack {
         return drafts().filter(able).find(|draft| draft.set.name == set).map(|draft| draft.set.name.as_str());
     }
     let rank = |draft: &Draft<'_>| {
-        let here = target.is_some_and(|target| draft.targets.iter().any(|one| one.id.0 == target));
         match (draft.set.removing, names(draft), had(draft)) {
-            (true, true, _) | (true, _, true) => Some((0, false)),
-            (false, true, _) => Some((1, !here)),
-            (false, _, true) => Some((2, !here)),
+            (true, true, _) | (true, _, true) => Some((0, false, false)),
+            (false, true, _) => Some((1, !here(draft), !draft.set.writes())),
+            (false, _, true) => Some((2, !here(draft), !draft.set.writes())),
             _ => None,
         }
     };

@@ -73,8 +73,6 @@ pub struct WavePlan {
 /// Waves of a set that has a change to roll out.
 pub(super) struct Pending {
     waves: Vec<Wave>,
-    /// Where other sets want each baseline.
-    others: BTreeMap<String, BTreeSet<TargetId>>,
     /// Why it cannot be rolled out.
     problem: Option<Refusal>,
 }
@@ -97,14 +95,7 @@ pub(super) fn pending(
     for draft in drafts.iter().filter(|draft| draft.refused.is_none() && !draft.set.removing) {
         let Some(waves) = &draft.set.waves else { continue };
         if waves.applied.as_deref() != Some(draft.hash(&input.org.id, &[]).as_str()) {
-            let mut pending = Pending::new(input.org, draft, waves);
-            for other in drafts.iter().filter(|other| other.set.name != draft.set.name) {
-                for name in other.baselines.keys() {
-                    let targets = other.targets.iter().map(|target| target.id.clone());
-                    pending.others.entry((*name).to_owned()).or_default().extend(targets);
-                }
-            }
-            result.insert(draft.set.name.clone(), pending);
+            result.insert(draft.set.name.clone(), Pending::new(input.org, draft, waves));
         }
     }
     result
@@ -179,7 +170,7 @@ impl Pending {
         if left.is_empty() {
             problem = problem.or_else(|| Some(empty(of, "the rest", "has no account: those before it have them all")));
         }
-        Self { waves: result, others: BTreeMap::new(), problem }
+        Self { waves: result, problem }
     }
 
     /// Why it cannot be rolled out: a wave has no account, or a canary no slot.
@@ -209,10 +200,10 @@ impl Pending {
                 old.map(|carrier| carrier.policy.content.clone()).filter(|old| !same(old, &part.compiled.document));
             (part.name.to_owned(), (part.compiled.content.clone(), old))
         });
-        RolloutPlan { waves: waves.collect(), changes: changes.collect(), rollback: self.rollback(&parts, draft) }
+        RolloutPlan { waves: waves.collect(), changes: changes.collect(), rollback: self.rollback(&parts, scene, draft) }
     }
 
-    fn rollback(&self, parts: &[Part<'_>], draft: &Draft<'_>) -> Vec<Step> {
+    fn rollback(&self, parts: &[Part<'_>], scene: Scene<'_, '_>, draft: &Draft<'_>) -> Vec<Step> {
         let Some(set) = &draft.set.waves else { return Vec::new() };
         let of_waves: BTreeSet<&str> =
             self.waves.iter().flat_map(|wave| &wave.targets).map(|target| target.id.0.as_str()).collect();
@@ -229,15 +220,15 @@ impl Pending {
             }
             let good = set.good.as_ref().filter(|good| good.contents.contains_key(name));
             let stays = |target: &str| {
-                let elsewhere =
-                    self.others.get(name).is_some_and(|targets| targets.contains(&TargetId(target.to_owned())));
-                elsewhere || !of_waves.contains(target) || good.is_some_and(|good| good.targets.contains(target))
+                let id = TargetId(target.to_owned());
+                let others = scene.assignment.wanted_by_others(key, &draft.set.name, &id);
+                others || !of_waves.contains(target) || good.is_some_and(|good| good.targets.contains(target))
             };
             steps.extend(part.restore(carrier, good));
             let (left, gone): (Vec<&String>, Vec<&String>) =
                 carrier.policy.targets.iter().partition(|target| stays(target));
             steps.extend(gone.into_iter().map(|target| part.take_off(carrier.id, target)));
-            if left.is_empty() && good.is_none() && !self.others.contains_key(name) {
+            if left.is_empty() && good.is_none() && !scene.assignment.is_others(key, &draft.set.name) {
                 steps.push(Step::Delete { id: carrier.id.to_owned(), baseline: key.to_owned() });
             }
         }
@@ -300,7 +291,7 @@ impl<'a> Part<'a> {
             steps.push(self.update(carrier.id, body, false));
             return steps;
         }
-        if self.baseline == PROTECT_EXEMPT {
+        if self.name == PROTECT_EXEMPT {
             // It says less than before: that comes last.
             return self.attach(carrier.id, &carrier.policy.targets, targets);
         }
@@ -309,7 +300,7 @@ impl<'a> Part<'a> {
 
     fn is_protection(&self, carrier: &Carrier<'_>) -> bool {
         let found = Document::parse(&carrier.policy.content);
-        self.baseline == PROTECT_EXEMPT && found.is_ok_and(|found| still_denies(&self.compiled.document, &found))
+        self.name == PROTECT_EXEMPT && found.is_ok_and(|found| still_denies(&self.compiled.document, &found))
     }
 
     /// The new content beside the old one.
@@ -366,7 +357,7 @@ impl<'a> Part<'a> {
         let content = good?.contents.get(self.name)?;
         let other = Document::parse(content).is_ok_and(|good| !same(&carrier.policy.content, &good));
         // What protects those who are exempt is for all sets.
-        (other && self.baseline != PROTECT_EXEMPT).then(|| {
+        (other && self.name != PROTECT_EXEMPT).then(|| {
             let body = PolicyBody { content: content.clone(), ..self.body() };
             self.update(carrier.id, body, false)
         })

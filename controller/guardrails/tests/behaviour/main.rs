@@ -29,6 +29,7 @@ mod refusals;
 mod removals;
 mod restraints;
 mod rollouts;
+mod separate;
 mod shared_releases;
 mod transitions;
 mod variants;

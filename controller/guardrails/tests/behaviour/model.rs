@@ -148,6 +148,7 @@ pub fn set(name: &str, mode: Mode, selection: Selection, baselines: &[&str]) -> 
     SetInput {
         name: name.to_owned(),
         mode,
+        gate: String::new(),
         suspended: false,
         selection,
         max_direct: 50,
