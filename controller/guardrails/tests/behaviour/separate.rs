@@ -1,5 +1,7 @@
 //! Sets whose changes are let through by different gates never share a policy, and are no worse off on the way there.
 
+mod property;
+
 use soc2_guardrails::{Mode, SetInput, Step};
 
 use crate::model::{World, guardrail, set, units, words};
