@@ -40,8 +40,7 @@ impl<'a> Assignment<'a> {
     ) -> Self {
         let mut wants: BTreeMap<&'a str, Vec<Want<'d, 'a>>> = BTreeMap::new();
         for draft in drafts {
-            // A change that takes waves has its content staged beside the old one.
-            let drift = draft.is_drift(&org.id) || draft.set.waves.is_some();
+            let drift = draft.is_drift(&org.id);
             for (name, compiled) in draft.baselines.iter().filter(|(name, _)| alone(draft, name)) {
                 let of_baseline = wants.entry(name).or_default();
                 let same = |want: &Want<'_, '_>| want.is_of(draft.set, compiled);

@@ -149,8 +149,10 @@ fn on_the_same_target_each_that_writes_has_its_own() {
 fn the_one_that_has_more_of_the_targets_keeps_the_policy() {
     let mut world = world();
     let small = gated(&world, "a-small", "Workloads/Dev", "auto");
-    let large =
-        SetInput { selection: units(&world.org, &["Workloads/Prod", "Sandbox"], &[]), ..gated(&world, "b-large", "", "auto") };
+    let large = SetInput {
+        selection: units(&world.org, &["Workloads/Prod", "Sandbox"], &[]),
+        ..gated(&world, "b-large", "", "auto")
+    };
     let policy = world.enforce(&[small.clone(), large.clone()]);
     let sets = [SetInput { gate: "manual".to_owned(), ..small }, large];
     assert_eq!((world.plan(&sets).sets[0].counts().create, world.plan(&sets).sets[1].all().count()), (1, 0));
