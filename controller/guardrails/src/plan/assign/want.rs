@@ -12,7 +12,7 @@ use crate::plan::strength::still_denies;
 /// One thing that is said of a baseline, by one set, or by several whose changes the same lets through.
 pub(super) struct Want<'d, 'a> {
     pub(super) says: &'d str,
-    document: &'d Document,
+    compiled: &'d Compiled<'d>,
     gate: &'a str,
     /// Nothing is written for its sets.
     pub(super) looks: bool,
@@ -27,10 +27,10 @@ pub(super) struct Want<'d, 'a> {
 
 impl<'d, 'a> Want<'d, 'a> {
     /// What a set says, wanted nowhere yet.
-    pub(super) fn new(set: &'a SetInput, compiled: &'d Compiled<'_>) -> Self {
+    pub(super) fn new(set: &'a SetInput, compiled: &'d Compiled<'a>) -> Self {
         Self {
             says: &compiled.says,
-            document: &compiled.document,
+            compiled,
             gate: &set.gate,
             looks: !set.writes(),
             targets: BTreeSet::new(),
@@ -68,8 +68,7 @@ impl<'d, 'a> Want<'d, 'a> {
 
     /// Whether a policy says this; `None` when it says nothing that can be read.
     pub(super) fn is_said_by(&self, carrier: &Carrier<'_>) -> Option<bool> {
-        let found = Document::parse(&carrier.policy.content).ok()?;
-        Some(found == *self.document)
+        self.compiled.is_content(&carrier.policy.content)
     }
 
     /// Whether a policy may be made to say this where it is: nobody has it who should not have it then; and, where others want the
@@ -78,7 +77,7 @@ impl<'d, 'a> Want<'d, 'a> {
         let wanted = |target: &String| self.targets.contains(&TargetId(target.clone()));
         let denies = || {
             let found = Document::parse(&carrier.policy.content);
-            found.is_ok_and(|found| still_denies(self.document, &found))
+            found.is_ok_and(|found| still_denies(&self.compiled.written, &found))
         };
         self.drift || carrier.adopt || (carrier.policy.targets.iter().all(wanted) && (alone || denies()))
     }

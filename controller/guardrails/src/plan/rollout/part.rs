@@ -55,7 +55,7 @@ impl<'a> Part<'a> {
     pub(super) fn change(&self) -> (String, Option<String>) {
         let carrier = self.carrier.filter(|carrier| !carrier.policy.targets.is_empty());
         let old = self.replaced.or(carrier).map(|carrier| carrier.policy.content.clone());
-        (self.compiled.content.clone(), old.filter(|old| !same(old, &self.compiled.document)))
+        (self.compiled.content.clone(), old.filter(|old| !self.is_new(old)))
     }
 
     /// What was in place, where it was this policy that had it.
@@ -68,6 +68,11 @@ impl<'a> Part<'a> {
             .filter(|good| !self.replaced.is_some_and(|replaced| has(replaced, good)))
     }
 
+    /// Whether a content is what is new.
+    fn is_new(&self, content: &str) -> bool {
+        self.compiled.is_content(content) == Some(true)
+    }
+
     fn body(&self) -> PolicyBody {
         Holding::single(self.name, self.compiled, self.baseline, Vec::new()).body(self.input)
     }
@@ -78,7 +83,7 @@ impl<'a> Part<'a> {
         let Some(carrier) = self.carrier else {
             return self.attach_new(body, targets);
         };
-        if same(&carrier.policy.content, &self.compiled.document) {
+        if self.is_new(&carrier.policy.content) {
             return self.attach(carrier.id, &carrier.policy.targets, targets);
         }
         // Nobody has it, or it protects those who are exempt from what comes: it is changed itself.
@@ -96,7 +101,7 @@ impl<'a> Part<'a> {
 
     fn is_protection(&self, carrier: &Carrier<'_>) -> bool {
         let found = Document::parse(&carrier.policy.content);
-        self.name == PROTECT_EXEMPT && found.is_ok_and(|found| still_denies(&self.compiled.document, &found))
+        self.name == PROTECT_EXEMPT && found.is_ok_and(|found| still_denies(&self.compiled.written, &found))
     }
 
     /// The new content beside the old one.
@@ -106,12 +111,15 @@ impl<'a> Part<'a> {
         body.description = format!("Staged for the first waves of a change. {}", body.description);
         body.description = body.description.chars().take(MAX_DESCRIPTION).collect();
         body.tags.insert(STAGED_TAG.to_owned(), digest.clone());
-        let is_it = |policy: &crate::Policy| policy.tags.get(STAGED_TAG) == Some(&digest);
+        let is_it = |policy: &crate::Policy| {
+            let staged = policy.tags.get(STAGED_TAG);
+            staged == Some(&digest) || (staged.is_some() && self.is_new(&policy.content))
+        };
         let Some((id, found)) = carrier.duplicates.iter().find(|(_, policy)| is_it(policy)) else {
             return self.attach_new(body, targets);
         };
         let mut steps = self.attach(id, &found.targets, targets);
-        if !same(&found.content, &self.compiled.document) {
+        if !self.is_new(&found.content) {
             steps.push(self.update(id, body, false));
         }
         steps

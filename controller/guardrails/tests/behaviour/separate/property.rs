@@ -13,7 +13,7 @@ type Pick = (usize, usize, usize, usize);
 fn pick(world: &World, picks: &[Pick]) -> Vec<SetInput> {
     let one = |(number, (place, list, gate, writes)): (usize, &Pick)| {
         let mut set = regions(&format!("set-{number}"), units(&world.org, PLACES[*place], &[]), LISTS[*list]);
-        set.gate = ["auto", "manual"][*gate].to_owned();
+        ["auto", "manual"][*gate].clone_into(&mut set.gate);
         set.previous = set.baselines.clone();
         match writes {
             0 => set.mode = Mode::Observe,
@@ -84,7 +84,9 @@ proptest! {
         let mut had = pick(&world, &first);
         if alike {
             // As it was when sets shared policies whatever their gates.
-            had.iter_mut().for_each(|set| set.gate = "auto".to_owned());
+            for set in &mut had {
+                "auto".clone_into(&mut set.gate);
+            }
         }
         walk(&mut world, &had, &|_, _| {});
         let before = denied(&world);
