@@ -133,7 +133,7 @@ fn assign(
     let mut given = keep(baseline, wants, &there, &alone);
     // Those that are written come first.
     let mut order: Vec<usize> = (0..wants.len()).collect();
-    order.sort_by_key(|number| wants.get(*number).is_some_and(|want| want.looks));
+    order.sort_by_key(|number| wants.get(*number).is_some_and(Want::comes_last));
     for number in order {
         let Some(want) = wants.get(number).filter(|want| want.key.is_none()) else { continue };
         // The baseline's own name goes to the first that has none, unless its policy is somebody's, or where it must not change.
@@ -178,7 +178,16 @@ fn keep(
             let says = says == Some(true);
             if (says && (shared > 0 || idle)) || (shared > 0 && may) {
                 let more = carrier.policy.targets.len() - shared.min(carrier.policy.targets.len());
-                pairs.push(((Reverse(says), want.looks, Reverse(shared), more, *key != baseline), number, policy));
+                let order = (
+                    shared == 0,
+                    Reverse(says),
+                    want.comes_last(),
+                    Reverse(shared),
+                    !want.had(carrier),
+                    more,
+                    *key != baseline,
+                );
+                pairs.push((order, number, policy));
             }
         }
     }
@@ -200,9 +209,10 @@ fn is_alone(wants: &[Want<'_, '_>], number: usize, org: &Organization) -> bool {
     others.all(|other| !overlap(&want.places, &other.places, org))
 }
 
-/// A key that no policy has.
+/// A key that no policy has which is attached anywhere.
 fn new_key(baseline: &str, says: &str, ownership: &Ownership<'_>, given: &BTreeSet<String>) -> String {
-    let free = |key: &String| ownership.carrier(key).is_none() && !given.contains(key);
+    let attached = |key: &String| ownership.carrier(key).is_some_and(|carrier| !carrier.policy.targets.is_empty());
+    let free = |key: &String| !attached(key) && !given.contains(key);
     let numbered = (2..).map(|number| key::variant(baseline, &format!("{number} {says}")));
     std::iter::once(key::variant(baseline, says)).chain(numbered).find(free).unwrap_or_else(|| baseline.to_owned())
 }

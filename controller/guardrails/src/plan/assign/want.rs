@@ -22,6 +22,8 @@ pub(super) struct Want<'d, 'a> {
     pub(super) places: Vec<Target>,
     /// It was in place before: what differs is put back where it is.
     drift: bool,
+    /// Ids of the policies that its sets had, as far as is known.
+    homes: BTreeSet<&'a str>,
     pub(super) key: Option<String>,
 }
 
@@ -37,6 +39,7 @@ impl<'d, 'a> Want<'d, 'a> {
             sets: Vec::new(),
             places: Vec::new(),
             drift: false,
+            homes: BTreeSet::new(),
             key: None,
         }
     }
@@ -57,6 +60,7 @@ impl<'d, 'a> Want<'d, 'a> {
         self.places.extend(places);
         self.drift |= drift;
         self.targets.extend(targets.iter().cloned());
+        self.homes.extend(set.homes.get(&self.compiled.guardrail.name).map(String::as_str));
         self.sets.push((&set.name, targets));
     }
 
@@ -64,6 +68,16 @@ impl<'d, 'a> Want<'d, 'a> {
     pub(super) fn shared(&self, carrier: &Carrier<'_>, written: &BTreeSet<TargetId>) -> usize {
         let counts = |target: &&TargetId| !(self.looks && written.contains(*target));
         self.targets.iter().filter(counts).filter(|target| carrier.policy.targets.contains(&target.0)).count()
+    }
+
+    /// Whether nothing is written for it, or nowhere.
+    pub(super) fn comes_last(&self) -> bool {
+        self.looks || self.targets.is_empty()
+    }
+
+    /// Whether one of its sets had a policy.
+    pub(super) fn had(&self, carrier: &Carrier<'_>) -> bool {
+        self.homes.contains(carrier.id)
     }
 
     /// Whether a policy says this; `None` when it says nothing that can be read.
