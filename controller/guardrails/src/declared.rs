@@ -1,5 +1,6 @@
 //! From what people declare to what a plan is made from: the same for the operator and for the command line.
 
+mod gate;
 mod guarded;
 mod selection;
 mod waves;
@@ -42,6 +43,7 @@ pub fn set_input(
             GuardrailMode::Plan => Mode::Plan,
             GuardrailMode::Enforce => Mode::Enforce,
         },
+        gate: gate::gate(spec),
         rules: waves::rules(spec),
         previous: had.chain(named.iter().filter(|_| removing).cloned()).collect(),
         applied: set.status.as_ref().and_then(|status| Some(status.applied.as_ref()?.hash.clone())),

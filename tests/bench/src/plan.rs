@@ -152,6 +152,7 @@ fn sets(org: &Organization) -> Result<(Vec<Guardrail>, Vec<SetInput>)> {
         sets.push(SetInput {
             name: format!("set-{number}"),
             mode: Mode::Enforce,
+            gate: String::new(),
             suspended: false,
             selection,
             max_direct: 50,

@@ -6,7 +6,6 @@ use super::draft::Draft;
 use super::input::{BASELINE_TAG, CLUSTER_TAG, OWNER_TAG, PlanInput, RETAINED_TAG, is_retained};
 use super::key;
 use super::refusal::{Refusal, reason};
-use crate::document::Document;
 use crate::inventory::Policy;
 use crate::library;
 
@@ -57,10 +56,8 @@ fn check(input: &PlanInput<'_>, draft: &Draft<'_>, baseline: &str, id: &str) -> 
         return Err(format!("it belongs to owner {other} of cluster {cluster}: see the annotation take-over"));
     }
     // What the guardrail says would hold there until it is detached.
-    let same = |content: &str| {
-        let wanted = draft.baselines.get(baseline).map(|compiled| &compiled.document);
-        Document::parse(content).is_ok_and(|found| Some(&found) == wanted)
-    };
+    let same =
+        |content: &str| draft.baselines.get(baseline).and_then(|compiled| compiled.is_content(content)) == Some(true);
     let wanted = |target: &&String| draft.targets.iter().any(|one| one.id.0 == **target);
     if let Some(target) = policy.targets.iter().find(|target| !wanted(target))
         && !same(&policy.content)

@@ -1,22 +1,26 @@
 //! Which policy each baseline of each set has, where it has one of its own.
 //!
-//! Sets that say the same of a baseline share a policy. Where they say different things there are variants, and what is in place keeps
-//! its policy: first the one that says it already, then the one that is where it is wanted. So a change of a parameter is a change of
-//! a policy, and not a new one. Only a policy that is also where it is no longer wanted is not changed, as what is new would hold there
-//! on the way; nor one that would deny less while another set's comes.
+//! Sets that say the same of a baseline share a policy, where the same lets their changes through. Where they say different things there
+//! are variants, and so where they differ in approval, window or waves: a change that one gate lets through must not reach what another
+//! one guards. What is in place keeps its policy: first the one that says it already, then the one that is where it is wanted. So a
+//! change of a parameter is a change of a policy, and not a new one. Only a policy that is also where it is no longer wanted is not
+//! changed, as what is new would hold there on the way; nor one that would deny less while another set's comes.
+//!
+//! For a set that only looks, or is suspended, nothing is written: it stands on what is there and says the same, whosever that is.
+
+mod want;
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
 use soc2_posture::organization::Organization;
 
+use self::want::Want;
 use super::conflict::overlap;
 use super::draft::Draft;
 use super::key;
 use super::ownership::{Carrier, Ownership};
-use super::strength::still_denies;
-use crate::cover::{Target, TargetId};
-use crate::document::Document;
+use crate::cover::TargetId;
 
 /// Keys of policies, by set and baseline.
 #[derive(Default)]
@@ -24,38 +28,6 @@ pub(super) struct Assignment<'a> {
     keys: BTreeMap<&'a str, BTreeMap<&'a str, String>>,
     /// Where each set wants each policy, by key.
     claims: BTreeMap<String, Vec<(&'a str, BTreeSet<TargetId>)>>,
-}
-
-/// One thing that is said of a baseline, by one set or several.
-struct Want<'d, 'a> {
-    says: &'d str,
-    document: &'d Document,
-    targets: BTreeSet<TargetId>,
-    sets: Vec<(&'a str, BTreeSet<TargetId>)>,
-    /// The same targets.
-    places: Vec<Target>,
-    /// It was in place before: what differs is put back where it is.
-    drift: bool,
-    key: Option<String>,
-}
-
-impl Want<'_, '_> {
-    /// Whether a policy says this; `None` when it says nothing that can be read.
-    fn is_said_by(&self, carrier: &Carrier<'_>) -> Option<bool> {
-        let found = Document::parse(&carrier.policy.content).ok()?;
-        Some(found == *self.document)
-    }
-
-    /// Whether a policy may be made to say this where it is: nobody has it who should not have it then; and, where others want the
-    /// baseline on the same accounts (`alone` is false), it denies no less then. What takes its place might come later.
-    fn may_change(&self, carrier: &Carrier<'_>, alone: bool) -> bool {
-        let wanted = |target: &String| self.targets.contains(&TargetId(target.clone()));
-        let denies = || {
-            let found = Document::parse(&carrier.policy.content);
-            found.is_ok_and(|found| still_denies(self.document, &found))
-        };
-        self.drift || carrier.adopt || (carrier.policy.targets.iter().all(wanted) && (alone || denies()))
-    }
 }
 
 impl<'a> Assignment<'a> {
@@ -68,23 +40,17 @@ impl<'a> Assignment<'a> {
     ) -> Self {
         let mut wants: BTreeMap<&'a str, Vec<Want<'d, 'a>>> = BTreeMap::new();
         for draft in drafts {
-            // A change that takes waves has its content staged beside the old one.
-            let drift = draft.is_drift(&org.id) || draft.set.waves.is_some();
+            let drift = draft.is_drift(&org.id);
             for (name, compiled) in draft.baselines.iter().filter(|(name, _)| alone(draft, name)) {
                 let of_baseline = wants.entry(name).or_default();
-                let at = of_baseline.iter().position(|want| want.says == compiled.says).unwrap_or_else(|| {
-                    let (says, document) = (compiled.says.as_str(), &compiled.document);
-                    let (targets, sets, places) = (BTreeSet::new(), Vec::new(), Vec::new());
-                    of_baseline.push(Want { says, document, targets, sets, places, drift: false, key: None });
+                let same = |want: &Want<'_, '_>| want.is_of(draft.set, compiled);
+                let at = of_baseline.iter().position(same).unwrap_or_else(|| {
+                    of_baseline.push(Want::new(draft.set, compiled));
                     of_baseline.len() - 1
                 });
-                let Some(want) = of_baseline.get_mut(at) else { continue };
-                let needs = draft.needs(name);
-                let targets: BTreeSet<TargetId> = needs.iter().map(|target| target.id.clone()).collect();
-                want.places.extend(needs);
-                want.drift |= drift;
-                want.targets.extend(targets.iter().cloned());
-                want.sets.push((&draft.set.name, targets));
+                if let Some(want) = of_baseline.get_mut(at) {
+                    want.add(draft.set, draft.needs(name), drift);
+                }
             }
         }
         let mut assignment = Self::default();
@@ -93,15 +59,22 @@ impl<'a> Assignment<'a> {
             // One that is removed has what it had until it is taken away.
             let unclear = drafts.iter().any(|draft| draft.is_unclear(baseline));
             assign(baseline, &mut wants, ownership, (org, unclear));
-            for want in wants {
-                let key = want.key.unwrap_or_else(|| baseline.to_owned());
-                for (set, _) in &want.sets {
-                    assignment.keys.entry(set).or_default().insert(baseline, key.clone());
-                }
-                assignment.claims.entry(key).or_default().extend(want.sets);
-            }
+            assignment.record(baseline, &wants, ownership);
         }
         assignment
+    }
+
+    /// Notes which policy each set has for a baseline.
+    fn record(&mut self, baseline: &'a str, wants: &[Want<'_, 'a>], ownership: &Ownership<'_>) {
+        for want in wants {
+            let own = want.key.as_deref().unwrap_or(baseline);
+            for (set, targets) in &want.sets {
+                let there = if want.looks { stands_on(want, targets, wants, baseline, ownership) } else { None };
+                let key = there.unwrap_or(own);
+                self.keys.entry(set).or_default().insert(baseline, key.to_owned());
+                self.claims.entry(key.to_owned()).or_default().push((set, targets.clone()));
+            }
+        }
     }
 
     /// Whether another set wants a policy at a target.
@@ -110,10 +83,33 @@ impl<'a> Assignment<'a> {
         claims.any(|(other, targets)| *other != set && targets.contains(target))
     }
 
+    /// Whether another set wants a policy anywhere.
+    pub(super) fn is_others(&self, key: &str, set: &str) -> bool {
+        self.claims.get(key).into_iter().flatten().any(|(other, _)| *other != set)
+    }
+
     /// The key of a set's policy for a baseline alone.
     pub(super) fn key(&self, set: &str, baseline: &str) -> Option<&str> {
         self.keys.get(set)?.get(baseline).map(String::as_str)
     }
+}
+
+/// The key of the policy that does for a set which only looks: it is at most of its targets, and says what the set does, or is to.
+fn stands_on<'b>(
+    want: &Want<'_, '_>,
+    targets: &BTreeSet<TargetId>,
+    wants: &[Want<'_, '_>],
+    baseline: &'b str,
+    ownership: &'b Ownership<'_>,
+) -> Option<&'b str> {
+    let to_say = |key: &str| wants.iter().any(|one| one.says == want.says && one.key.as_deref() == Some(key));
+    let does =
+        ownership.of_baseline(baseline).filter(|(key, carrier)| to_say(key) || want.is_said_by(carrier) == Some(true));
+    let there = does.filter_map(|(key, carrier)| {
+        let count = targets.iter().filter(|target| carrier.policy.targets.contains(&target.0)).count();
+        (count > 0).then(|| ((count, want.key.as_deref() == Some(key), Reverse(key)), key))
+    });
+    there.max().map(|(_, key)| key)
 }
 
 fn assign(
@@ -134,14 +130,64 @@ fn assign(
     }
     let alone: Vec<bool> = (0..wants.len()).map(|number| is_alone(wants, number, org)).collect();
     let alone = |number: usize| alone.get(number) == Some(&true);
+    let mut given = keep(baseline, wants, &there, &alone);
+    // Those that are written come first.
+    let mut order: Vec<usize> = (0..wants.len()).collect();
+    order.sort_by_key(|number| wants.get(*number).is_some_and(Want::comes_last));
+    for number in order {
+        let Some(want) = wants.get(number).filter(|want| want.key.is_none()) else { continue };
+        // The baseline's own name goes to the first that has none, unless its policy is somebody's, or where it must not change.
+        let own = ownership.carrier(baseline);
+        let free = own.is_none_or(|own| {
+            own.policy.targets.is_empty()
+                || (!unclear && (want.may_change(own, alone(number)) || want.is_said_by(own).is_none()))
+        });
+        // What only looks would share a policy if it were written.
+        let key = if let Some(twin) = wants.iter().find(|one| want.looks && one.key.is_some() && one.is_twin(want)) {
+            twin.key.clone().unwrap_or_default()
+        } else if free && !given.contains(baseline) {
+            baseline.to_owned()
+        } else {
+            new_key(baseline, want.says, ownership, &given)
+        };
+        given.insert(key.clone());
+        if let Some(want) = wants.get_mut(number) {
+            want.key = Some(key);
+        }
+    }
+}
+
+/// Gives each what is there and does for it: that keeps its policy. The keys that are given.
+fn keep(
+    baseline: &str,
+    wants: &mut [Want<'_, '_>],
+    there: &[(&str, &Carrier<'_>)],
+    alone: &dyn Fn(usize) -> bool,
+) -> BTreeSet<String> {
+    let written: BTreeSet<TargetId> =
+        wants.iter().filter(|want| !want.looks).flat_map(|want| want.targets.iter().cloned()).collect();
     let mut pairs = Vec::new();
     for (policy, (key, carrier)) in there.iter().enumerate() {
         for (number, want) in wants.iter().enumerate() {
             let says = want.is_said_by(carrier);
-            let shared = want.targets.iter().filter(|target| carrier.policy.targets.contains(&target.0)).count();
+            let shared = want.shared(carrier, &written);
             let may = says.is_none() || want.may_change(carrier, alone(number));
-            if says == Some(true) || (shared > 0 && may) {
-                pairs.push(((Reverse((says == Some(true), shared)), *key != baseline), number, policy));
+            // Where it is at another's targets who says the same, it is that one's.
+            let anothers = |other: &Want<'_, '_>| other.says == want.says && other.shared(carrier, &written) > 0;
+            let idle = carrier.policy.targets.is_empty() || !(want.looks || wants.iter().any(anothers));
+            let says = says == Some(true);
+            if (says && (shared > 0 || idle)) || (shared > 0 && may) {
+                let more = carrier.policy.targets.len() - shared.min(carrier.policy.targets.len());
+                let order = (
+                    shared == 0,
+                    Reverse(says),
+                    want.comes_last(),
+                    Reverse(shared),
+                    !want.had(carrier),
+                    more,
+                    *key != baseline,
+                );
+                pairs.push((order, number, policy));
             }
         }
     }
@@ -153,33 +199,20 @@ fn assign(
             want.key = Some((*key).to_owned());
         }
     }
-    for (number, want) in wants.iter_mut().enumerate().filter(|(_, want)| want.key.is_none()) {
-        // The baseline's own name goes to the first that has none, unless its policy is somebody's, or where it must not change.
-        let own = ownership.carrier(baseline);
-        let free = own.is_none_or(|own| {
-            own.policy.targets.is_empty()
-                || (!unclear && (want.may_change(own, alone(number)) || want.is_said_by(own).is_none()))
-        });
-        let key = if free && given.insert(baseline.to_owned()) {
-            baseline.to_owned()
-        } else {
-            new_key(baseline, want.says, ownership, &given)
-        };
-        given.insert(key.clone());
-        want.key = Some(key);
-    }
+    given
 }
 
 /// Whether nothing else is wanted of the baseline where this is.
 fn is_alone(wants: &[Want<'_, '_>], number: usize, org: &Organization) -> bool {
     let Some(want) = wants.get(number) else { return false };
-    let mut others = wants.iter().enumerate().filter(|(other, _)| *other != number);
-    others.all(|(_, other)| !overlap(&want.places, &other.places, org))
+    let mut others = wants.iter().filter(|other| other.says != want.says);
+    others.all(|other| !overlap(&want.places, &other.places, org))
 }
 
-/// A key that no policy has.
+/// A key that no policy has which is attached anywhere.
 fn new_key(baseline: &str, says: &str, ownership: &Ownership<'_>, given: &BTreeSet<String>) -> String {
-    let free = |key: &String| ownership.carrier(key).is_none() && !given.contains(key);
+    let attached = |key: &String| ownership.carrier(key).is_some_and(|carrier| !carrier.policy.targets.is_empty());
+    let free = |key: &String| !attached(key) && !given.contains(key);
     let numbered = (2..).map(|number| key::variant(baseline, &format!("{number} {says}")));
     std::iter::once(key::variant(baseline, says)).chain(numbered).find(free).unwrap_or_else(|| baseline.to_owned())
 }

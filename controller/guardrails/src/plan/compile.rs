@@ -6,6 +6,7 @@ use super::input::{PlanInput, SetInput};
 use super::refusal::{Refusal, reason};
 use crate::document::Document;
 use crate::library::{self, CompileError, Exemptions, Parameters, wrong_example};
+use crate::pack::{Minified, Sids, characters, minify};
 
 /// A guardrail, ready to be written.
 pub(super) struct Compiled<'a> {
@@ -15,10 +16,24 @@ pub(super) struct Compiled<'a> {
     pub(super) document: Document,
     /// What the document means: the same for the same.
     pub(super) says: String,
-    /// What AWS gets, and counts.
+    /// What AWS gets, and counts: the same in the fewest characters.
     pub(super) content: String,
+    /// That, read.
+    pub(super) written: Document,
     /// Who is exempt from it.
     pub(super) exempt: Exemptions,
+}
+
+impl Compiled<'_> {
+    /// Whether a document is this, in the fewest characters or not: one that is there is not written again only to be shorter.
+    pub(super) fn is(&self, found: &Document) -> bool {
+        *found == self.written || *found == self.document
+    }
+
+    /// Whether a content is this; `None` for one that cannot be read.
+    pub(super) fn is_content(&self, content: &str) -> Option<bool> {
+        Document::parse(content).ok().map(|found| self.is(&found))
+    }
 }
 
 /// Whom no guardrail of a set restricts: whom the organization exempts, the landing zone that is seen, and whom the set exempts.
@@ -45,18 +60,20 @@ pub(super) fn compile<'a>(
     if let Some(problem) = wrong_example(guardrail) {
         return Err(Refusal::new(reason::LOCK_OUT, format!("baseline {name}: {problem}")));
     }
-    let (length, limit) = (compiled.content.chars().count(), input.limits.max_characters);
+    let Minified { content, .. } = minify(&compiled.document, Sids::Keep);
+    let (length, limit) = (characters(&content), input.limits.max_characters);
     if length > limit as usize {
         let message = format!("baseline {name} has {length} characters, and a policy may have {limit}");
         return Err(Refusal::new(reason::TOO_LARGE, message));
     }
-    // Once for each document, whatever it is attached to.
-    if let Some(errors) = library::lint_errors(&compiled, limit as usize) {
+    // Once for each document, whatever it is attached to. How long it is was looked at already, as it is written.
+    if let Some(errors) = library::lint_errors(&compiled, usize::MAX) {
         return Err(Refusal::new(reason::INVALID_BASELINE, format!("baseline {name}: {errors}")));
     }
-    let library::CompiledBaseline { document, content, exempt } = compiled;
+    let library::CompiledBaseline { document, exempt, .. } = compiled;
     let says = document.canonical();
-    Ok(Compiled { guardrail, document, says, content, exempt })
+    let written = Document::parse(&content).unwrap_or_else(|_| document.clone());
+    Ok(Compiled { guardrail, document, says, content, written, exempt })
 }
 
 /// That there is no such baseline, with the one that is meant, or all that there are.

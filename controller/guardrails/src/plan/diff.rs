@@ -105,7 +105,7 @@ impl Diff {
         self.policy_id = Some(id.clone());
         // What cannot be read is not what we wrote.
         let found = Document::parse(&carrier.policy.content);
-        let same_content = found.as_ref().is_ok_and(|found| *found == holding.document);
+        let same_content = found.as_ref().is_ok_and(|found| holding.is(found));
         let weakens = !same_content && !found.is_ok_and(|found| still_denies(&holding.document, &found));
         let same_name = carrier.policy.name == body.name;
         if !same_content {

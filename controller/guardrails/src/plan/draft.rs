@@ -130,7 +130,9 @@ impl<'a> Draft<'a> {
 
     /// Whether what it wants was in place before: then what differs is drift.
     pub(super) fn is_drift(&self, organization: &str) -> bool {
-        self.set.applied.as_ref().is_some_and(|hash| *hash == self.hash(organization, &[]))
+        let of_waves = self.set.waves.as_ref().and_then(|waves| waves.applied.as_ref());
+        let applied = self.set.applied.as_ref().or(of_waves);
+        applied.is_some_and(|hash| *hash == self.hash(organization, &[]))
     }
 
     /// The first reason stands.

@@ -25,6 +25,8 @@ pub(super) struct Holding<'a> {
     pub(super) baselines: Vec<&'a str>,
     /// The document, to compare with.
     pub(super) document: Document,
+    /// The same in more characters, which is left as it is where it is there.
+    longer: Option<Document>,
     /// What AWS gets.
     pub(super) content: String,
     /// What it has to say in the end, where it still has statements that are not its any more: they go when what takes their place
@@ -41,7 +43,8 @@ impl<'a> Holding<'a> {
         Self {
             key: key.to_owned(),
             baselines: vec![name],
-            document: compiled.document.clone(),
+            document: compiled.written.clone(),
+            longer: Some(compiled.document.clone()),
             content: compiled.content.clone(),
             rest: None,
             targets,
@@ -61,10 +64,16 @@ impl<'a> Holding<'a> {
             title: format!("Baselines {}", names.join(", ")),
             baselines: names,
             document: Document::parse(&content).ok()?,
+            longer: None,
             rest: (!kept.is_empty()).then_some(rest),
             content,
             targets: needed.into_iter().collect(),
         })
+    }
+
+    /// Whether a document is what it has to say.
+    pub(super) fn is(&self, found: &Document) -> bool {
+        *found == self.document || self.longer.as_ref() == Some(found)
     }
 
     /// How many characters AWS counts.

@@ -103,6 +103,8 @@ pub struct SetInput {
     pub name: String,
     /// What is done with it.
     pub mode: Mode,
+    /// What lets its changes through, as one text: approval, window, waves. Sets that differ in it never share a policy.
+    pub gate: String,
     /// Not planned; but what it wants is not in other sets' way: its targets are not "elsewhere" for them.
     pub suspended: bool,
     /// What its targets select.
@@ -135,6 +137,13 @@ pub struct SetInput {
     pub waves: Option<Waves>,
     /// Why it cannot be planned, if that is already known.
     pub error: Option<Refusal>,
+}
+
+impl SetInput {
+    /// Whether anything is written for it.
+    pub(super) fn writes(&self) -> bool {
+        self.mode == Mode::Enforce && !self.suspended
+    }
 }
 
 /// AWS's quotas.

@@ -34,6 +34,8 @@ pub(super) fn removals(
         let excess = Excess { input, ownership, key, carrier, wanted };
         for (target, step) in excess.steps() {
             if let Some(set) = answers_for(key, target.as_deref(), works) {
+                let its = works.iter().find(|work| work.draft.set.name == set);
+                let step = its.map_or_else(|| step.clone(), |work| in_the_end(input, work, &step));
                 result.entry(set.to_owned()).or_default().push(step);
             }
         }
@@ -51,6 +53,22 @@ pub(super) fn removals(
     result
 }
 
+/// Whether a set that has waves will have the same there in the end counts for it: nothing is taken away before, and what was approved
+/// at the first wave is to be the same at the last.
+fn in_the_end(input: &PlanInput<'_>, work: &Work<'_>, step: &Step) -> Step {
+    let mut step = step.clone();
+    let Step::Detach { id, target, weakens, .. } = &mut step else { return step };
+    let gone = input.inventory.policies.get(id).and_then(|policy| Document::parse(&policy.content).ok());
+    if let (Some(_), Some(gone), Some(above)) = (&work.draft.set.waves, gone, path(input.org, &target.0)) {
+        let mut there = work
+            .holdings
+            .iter()
+            .filter(|holding| holding.targets.iter().any(|target| above.contains(&target.id.0.as_str())));
+        *weakens &= !there.any(|holding| still_denies(&holding.document, &gone));
+    }
+    step
+}
+
 /// The set that takes away what is too much of a policy: one that is being removed, else one that names its baseline, the one that
 /// wants it at this target first, else one that did.
 fn answers_for<'a>(key: &str, target: Option<&str>, works: &'a [Work<'_>]) -> Option<&'a str> {
@@ -65,17 +83,20 @@ fn answers_for<'a>(key: &str, target: Option<&str>, works: &'a [Work<'_>]) -> Op
     if drafts().any(|draft| may_want(draft) && draft.refused.is_some() && !draft.set.removing) {
         return None;
     }
+    let wants = |draft: &Draft<'_>| names(draft) || draft.baselines.contains_key(baseline);
+    // What a suspended set has stands, also when it says something else.
+    let here = |draft: &Draft<'_>| target.is_some_and(|target| draft.targets.iter().any(|one| one.id.0 == target));
+    if pack.is_none() && drafts().any(|draft| draft.set.suspended && wants(draft) && here(draft)) {
+        return None;
+    }
     if let Some(set) = pack {
         return drafts().filter(able).find(|draft| draft.set.name == set).map(|draft| draft.set.name.as_str());
     }
-    let rank = |draft: &Draft<'_>| {
-        let here = target.is_some_and(|target| draft.targets.iter().any(|one| one.id.0 == target));
-        match (draft.set.removing, names(draft), had(draft)) {
-            (true, true, _) | (true, _, true) => Some((0, false)),
-            (false, true, _) => Some((1, !here)),
-            (false, _, true) => Some((2, !here)),
-            _ => None,
-        }
+    let rank = |draft: &Draft<'_>| match (draft.set.removing, names(draft), had(draft)) {
+        (true, true, _) | (true, _, true) => Some((0, false, false)),
+        (false, true, _) => Some((1, !here(draft), !draft.set.writes())),
+        (false, _, true) => Some((2, !here(draft), !draft.set.writes())),
+        _ => None,
     };
     let ranked = drafts().filter(able).filter_map(|draft| Some((rank(draft)?, draft.set.name.as_str())));
     ranked.min().map(|(_, name)| name)

@@ -5,25 +5,23 @@
 //! first. So they have the old content and the new until the last wave changes the first policy itself, in one write, and the second
 //! one goes. At no time is anybody without what both contents deny, or denied what neither does.
 
+mod part;
+
 use std::collections::{BTreeMap, BTreeSet};
 
-use sha2::{Digest, Sha256};
 use soc2_posture::ids::AccountId;
 use soc2_posture::organization::Organization;
 
-use super::compile::Compiled;
+use self::part::{Part, replaced};
 use super::draft::Draft;
-use super::holding::{Holding, MAX_DESCRIPTION};
 use super::input::{BASELINE_TAG, PlanInput, STAGED_TAG};
-use super::ownership::{Carrier, Ownership};
+use super::ownership::Ownership;
 use super::packs;
 use super::refusal::{Refusal, reason};
 use super::slots::Slots;
-use super::step::{PolicyBody, PolicyRef, Step};
-use super::strength::still_denies;
+use super::step::{PolicyRef, Step};
 use super::work::Scene;
 use crate::cover::{Selection, Target, TargetId, cover};
-use crate::document::Document;
 use crate::library::PROTECT_EXEMPT;
 
 /// The waves of a set, and what was in place before.
@@ -73,8 +71,6 @@ pub struct WavePlan {
 /// Waves of a set that has a change to roll out.
 pub(super) struct Pending {
     waves: Vec<Wave>,
-    /// Where other sets want each baseline.
-    others: BTreeMap<String, BTreeSet<TargetId>>,
     /// Why it cannot be rolled out.
     problem: Option<Refusal>,
 }
@@ -97,14 +93,7 @@ pub(super) fn pending(
     for draft in drafts.iter().filter(|draft| draft.refused.is_none() && !draft.set.removing) {
         let Some(waves) = &draft.set.waves else { continue };
         if waves.applied.as_deref() != Some(draft.hash(&input.org.id, &[]).as_str()) {
-            let mut pending = Pending::new(input.org, draft, waves);
-            for other in drafts.iter().filter(|other| other.set.name != draft.set.name) {
-                for name in other.baselines.keys() {
-                    let targets = other.targets.iter().map(|target| target.id.clone());
-                    pending.others.entry((*name).to_owned()).or_default().extend(targets);
-                }
-            }
-            result.insert(draft.set.name.clone(), pending);
+            result.insert(draft.set.name.clone(), Pending::new(input.org, draft, waves));
         }
     }
     result
@@ -179,13 +168,23 @@ impl Pending {
         if left.is_empty() {
             problem = problem.or_else(|| Some(empty(of, "the rest", "has no account: those before it have them all")));
         }
-        Self { waves: result, others: BTreeMap::new(), problem }
+        Self { waves: result, problem }
     }
 
     /// Why it cannot be rolled out: a wave has no account, or a canary no slot.
-    pub(super) fn refusal(&self, input: &PlanInput<'_>, slots: &Slots<'_>, plan: &RolloutPlan) -> Option<Refusal> {
+    pub(super) fn refusal(
+        &self,
+        scene: Scene<'_, '_>,
+        set: &str,
+        slots: &Slots<'_>,
+        plan: &RolloutPlan,
+    ) -> Option<Refusal> {
         let steps: Vec<&Step> = plan.waves.iter().flat_map(|wave| &wave.steps).collect();
-        self.problem.clone().or_else(|| slots.staging_refusal(&steps, |name| is_staged(input, &steps, name)))
+        self.problem.clone().or_else(|| {
+            slots.staging_refusal(&steps, |name| {
+                is_staged(scene.input, &steps, name) || takes_place(scene, set, &steps, name)
+            })
+        })
     }
 
     /// The targets of the waves: they are wanted too.
@@ -203,22 +202,21 @@ impl Pending {
             let (name, accounts, targets) = (wave.name.clone(), wave.accounts.clone(), wave.targets.clone());
             WavePlan { name, accounts, targets, steps }
         });
-        let changes = parts.iter().map(|part| {
-            let old = part.carrier.filter(|carrier| !carrier.policy.targets.is_empty());
-            let old =
-                old.map(|carrier| carrier.policy.content.clone()).filter(|old| !same(old, &part.compiled.document));
-            (part.name.to_owned(), (part.compiled.content.clone(), old))
-        });
-        RolloutPlan { waves: waves.collect(), changes: changes.collect(), rollback: self.rollback(&parts, draft) }
+        let changes = parts.iter().map(|part| (part.name.to_owned(), part.change()));
+        RolloutPlan {
+            waves: waves.collect(),
+            changes: changes.collect(),
+            rollback: self.rollback(&parts, scene, draft),
+        }
     }
 
-    fn rollback(&self, parts: &[Part<'_>], draft: &Draft<'_>) -> Vec<Step> {
+    fn rollback(&self, parts: &[Part<'_>], scene: Scene<'_, '_>, draft: &Draft<'_>) -> Vec<Step> {
         let Some(set) = &draft.set.waves else { return Vec::new() };
         let of_waves: BTreeSet<&str> =
             self.waves.iter().flat_map(|wave| &wave.targets).map(|target| target.id.0.as_str()).collect();
         let mut steps = Vec::new();
         for part in parts {
-            let (Some(carrier), name, key) = (part.carrier, part.name, part.baseline) else { continue };
+            let (Some(carrier), key) = (part.carrier, part.baseline) else { continue };
             for (id, policy) in carrier.duplicates.iter().filter(|(_, policy)| policy.tags.contains_key(STAGED_TAG)) {
                 steps.extend(policy.targets.iter().map(|target| part.take_off(id, target)));
                 steps.push(Step::Delete { id: (*id).to_owned(), baseline: key.to_owned() });
@@ -227,17 +225,17 @@ impl Pending {
             if set.applied.is_some() && set.good.is_none() {
                 continue;
             }
-            let good = set.good.as_ref().filter(|good| good.contents.contains_key(name));
+            let good = part.good(set.good.as_ref());
             let stays = |target: &str| {
-                let elsewhere =
-                    self.others.get(name).is_some_and(|targets| targets.contains(&TargetId(target.to_owned())));
-                elsewhere || !of_waves.contains(target) || good.is_some_and(|good| good.targets.contains(target))
+                let id = TargetId(target.to_owned());
+                let others = scene.assignment.wanted_by_others(key, &draft.set.name, &id);
+                others || !of_waves.contains(target) || good.is_some_and(|good| good.targets.contains(target))
             };
             steps.extend(part.restore(carrier, good));
             let (left, gone): (Vec<&String>, Vec<&String>) =
                 carrier.policy.targets.iter().partition(|target| stays(target));
             steps.extend(gone.into_iter().map(|target| part.take_off(carrier.id, target)));
-            if left.is_empty() && good.is_none() && !self.others.contains_key(name) {
+            if left.is_empty() && good.is_none() && !scene.assignment.is_others(key, &draft.set.name) {
                 steps.push(Step::Delete { id: carrier.id.to_owned(), baseline: key.to_owned() });
             }
         }
@@ -256,133 +254,10 @@ fn is_staged(input: &PlanInput<'_>, steps: &[&Step], policy: &PolicyRef) -> bool
     }
 }
 
-fn same(content: &str, document: &Document) -> bool {
-    Document::parse(content).is_ok_and(|found| found == *document)
-}
-
-/// One baseline of a change.
-struct Part<'a> {
-    input: &'a PlanInput<'a>,
-    name: &'a str,
-    /// Key of its policy.
-    baseline: &'a str,
-    compiled: &'a Compiled<'a>,
-    carrier: Option<&'a Carrier<'a>>,
-}
-
-impl<'a> Part<'a> {
-    /// Those for which policies of others do not do.
-    fn all(scene: Scene<'a, 'a>, draft: &'a Draft<'a>) -> Vec<Self> {
-        let part = |(name, compiled): (&&'a str, &'a Compiled<'a>)| {
-            let baseline = scene.assignment.key(&draft.set.name, name)?;
-            let carrier = scene.ownership.carrier(baseline);
-            (!draft.needs(name).is_empty()).then_some(Self { input: scene.input, name, baseline, compiled, carrier })
-        };
-        draft.baselines.iter().filter_map(part).collect()
-    }
-
-    fn body(&self) -> PolicyBody {
-        Holding::single(self.name, self.compiled, self.baseline, Vec::new()).body(self.input)
-    }
-
-    /// What is missing at the targets of a wave.
-    fn steps(&self, targets: &[Target]) -> Vec<Step> {
-        let body = self.body();
-        let Some(carrier) = self.carrier else {
-            return self.attach_new(body, targets);
-        };
-        if same(&carrier.policy.content, &self.compiled.document) {
-            return self.attach(carrier.id, &carrier.policy.targets, targets);
-        }
-        // Nobody has it, or it protects those who are exempt from what comes: it is changed itself.
-        if carrier.policy.targets.is_empty() || self.is_protection(carrier) {
-            let mut steps = self.attach(carrier.id, &carrier.policy.targets, targets);
-            steps.push(self.update(carrier.id, body, false));
-            return steps;
-        }
-        if self.baseline == PROTECT_EXEMPT {
-            // It says less than before: that comes last.
-            return self.attach(carrier.id, &carrier.policy.targets, targets);
-        }
-        self.stage(carrier, body, targets)
-    }
-
-    fn is_protection(&self, carrier: &Carrier<'_>) -> bool {
-        let found = Document::parse(&carrier.policy.content);
-        self.baseline == PROTECT_EXEMPT && found.is_ok_and(|found| still_denies(&self.compiled.document, &found))
-    }
-
-    /// The new content beside the old one.
-    fn stage(&self, carrier: &Carrier<'_>, mut body: PolicyBody, targets: &[Target]) -> Vec<Step> {
-        let digest = digest(&body.content);
-        body.name = self.input.owner.staged_name(self.baseline, &digest);
-        body.description = format!("Staged for the first waves of a change. {}", body.description);
-        body.description = body.description.chars().take(MAX_DESCRIPTION).collect();
-        body.tags.insert(STAGED_TAG.to_owned(), digest.clone());
-        let is_it = |policy: &crate::Policy| policy.tags.get(STAGED_TAG) == Some(&digest);
-        let Some((id, found)) = carrier.duplicates.iter().find(|(_, policy)| is_it(policy)) else {
-            return self.attach_new(body, targets);
-        };
-        let mut steps = self.attach(id, &found.targets, targets);
-        if !same(&found.content, &self.compiled.document) {
-            steps.push(self.update(id, body, false));
-        }
-        steps
-    }
-
-    fn attach_new(&self, body: PolicyBody, targets: &[Target]) -> Vec<Step> {
-        let baseline = || self.baseline.to_owned();
-        let policy = PolicyRef::ByName(body.name.clone());
-        let attach =
-            |target: &Target| Step::Attach { policy: policy.clone(), baseline: baseline(), target: target.clone() };
-        let mut steps: Vec<Step> = targets.iter().map(attach).collect();
-        steps.push(Step::Create { baseline: baseline(), policy: body });
-        steps
-    }
-
-    /// Attachments to those targets that do not have it and do not inherit it.
-    fn attach(&self, id: &str, attached: &BTreeSet<String>, targets: &[Target]) -> Vec<Step> {
-        let org = self.input.org;
-        let has = |target: &Target| {
-            let parent = target.id.0.parse::<AccountId>().ok().and_then(|account| org.accounts.get(&account));
-            let unit = parent.map_or(target.id.0.as_str(), |account| account.parent.as_str());
-            attached.contains(&target.id.0) || org.ancestors(unit).iter().any(|above| attached.contains(*above))
-        };
-        let missing = targets.iter().filter(|target| !has(target));
-        let attach = |target: &Target| Step::Attach {
-            policy: PolicyRef::ById(id.to_owned()),
-            baseline: self.baseline.to_owned(),
-            target: target.clone(),
-        };
-        missing.map(attach).collect()
-    }
-
-    fn update(&self, id: &str, policy: PolicyBody, weakens: bool) -> Step {
-        Step::Update { id: id.to_owned(), baseline: self.baseline.to_owned(), policy, weakens }
-    }
-
-    /// Puts back the content that was last in place, where it is another one.
-    fn restore(&self, carrier: &Carrier<'_>, good: Option<&Good>) -> Option<Step> {
-        let content = good?.contents.get(self.name)?;
-        let other = Document::parse(content).is_ok_and(|good| !same(&carrier.policy.content, &good));
-        // What protects those who are exempt is for all sets.
-        (other && self.baseline != PROTECT_EXEMPT).then(|| {
-            let body = PolicyBody { content: content.clone(), ..self.body() };
-            self.update(carrier.id, body, false)
-        })
-    }
-
-    fn take_off(&self, id: &str, target: &str) -> Step {
-        let (id, baseline) = (id.to_owned(), self.baseline.to_owned());
-        Step::Detach { id, baseline, target: TargetId(target.to_owned()), weakens: false }
-    }
-}
-
-/// What tells the staged policies of one baseline apart.
-fn digest(content: &str) -> String {
-    let mut digits = hex::encode(Sha256::digest(content));
-    digits.truncate(16);
-    digits
+/// Whether a wave's attachment is of a policy that takes another one's place.
+fn takes_place(scene: Scene<'_, '_>, set: &str, steps: &[&Step], name: &PolicyRef) -> bool {
+    let is_it = |step: &&&Step| matches!(step, Step::Attach { policy, .. } if policy == name);
+    steps.iter().find(is_it).is_some_and(|step| replaced(scene, set, step.baseline()).is_some())
 }
 
 /// Ids of staged policies of ours, by baseline.

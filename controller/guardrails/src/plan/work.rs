@@ -91,7 +91,7 @@ impl<'a> Work<'a> {
         let pending = scene.pending.get(&self.draft.set.name);
         let Some(pending) = pending.filter(|_| self.diffs.iter().any(|diff| !diff.steps.is_empty())) else { return };
         let rollout = pending.plan(scene, &self.draft);
-        if let Some(refusal) = pending.refusal(scene.input, slots, &rollout) {
+        if let Some(refusal) = pending.refusal(scene, &self.draft.set.name, slots, &rollout) {
             self.draft.refuse(refusal);
         }
         self.rollout = Some(rollout);

@@ -143,7 +143,7 @@ fn a_plan_with_exemptions_protects_the_exempt() {
     assert_eq!(
         contents[CLOUDTRAIL],
         format!(
-            r#"{{"Version":"2012-10-17","Statement":[{{"Sid":"DenyChangingCloudTrail","Effect":"Deny","Action":["cloudtrail:CreateTrail","cloudtrail:DeleteTrail","cloudtrail:PutEventSelectors","cloudtrail:StopLogging","cloudtrail:UpdateTrail"],"Resource":"*","Condition":{{"ArnNotLike":{{"aws:PrincipalArn":[{}]}}}}}}]}}"#,
+            r#"{{"Version":"2012-10-17","Statement":{{"Sid":"DenyChangingCloudTrail","Effect":"Deny","Action":["cloudtrail:CreateTrail","cloudtrail:DeleteTrail","cloudtrail:PutEventSelectors","cloudtrail:StopLogging","cloudtrail:UpdateTrail"],"Resource":"*","Condition":{{"ArnNotLike":{{"aws:PrincipalArn":[{}]}}}}}}}}"#,
             r#""arn:aws:iam::*:role/BreakGlass","arn:aws:iam::*:role/TrailAdmin","arn:aws:iam::*:user/emergency/*","arn:aws:iam::111111111111:role/soc2-write""#
         )
     );

@@ -32,6 +32,7 @@ mod removals;
 mod restraints;
 mod rights;
 mod rollouts;
+mod separate;
 mod shared_releases;
 mod transitions;
 mod variants;

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use soc2_catalog::{Catalog, ExampleCall, Guardrail};
 use soc2_guardrails::library::compile;
+use soc2_guardrails::pack::{Sids, minify};
 use soc2_guardrails::{
     Counts, Document, Exemptions, Ground, Guarded, Limits, Mode, Owner, Parameters, Plan, PlanInput, Policy,
     PolicyBody, PolicyInventory, PolicyRef, Selection, SetInput, Step, plan,
@@ -134,7 +135,8 @@ pub fn guardrail(name: &str, action: &str) -> Guardrail {
 /// What is written for a guardrail with its defaults when nobody is exempt.
 pub fn content(guardrail: &Guardrail) -> String {
     let nobody = Exemptions::default();
-    compile(guardrail, &Parameters::new(), &nobody, &nobody).unwrap().content
+    let compiled = compile(guardrail, &Parameters::new(), &nobody, &nobody).unwrap();
+    minify(&compiled.document, Sids::Keep).content
 }
 
 /// The first guardrail of the built-in library, and one more.
@@ -148,6 +150,7 @@ pub fn set(name: &str, mode: Mode, selection: Selection, baselines: &[&str]) -> 
     SetInput {
         name: name.to_owned(),
         mode,
+        gate: String::new(),
         suspended: false,
         selection,
         max_direct: 50,

@@ -1,7 +1,10 @@
 use soc2_catalog::Catalog;
-use soc2_guardrails::{Drift, Mode, Owner, Policy};
+use soc2_guardrails::library::compile;
+use soc2_guardrails::{Drift, Exemptions, Mode, Owner, Parameters, Policy, Step};
 
-use crate::model::{World, accounts, add_unit, content, counts, enforce, everything, id, set, unit, units, words};
+use crate::model::{
+    World, accounts, add_unit, content, counts, denying, enforce, everything, id, set, unit, units, words,
+};
 
 const LEAVE: &str = "deny-leave-org";
 const NAME: &str = "soc2-acme-deny-leave-org-7b981c6c";
@@ -22,7 +25,7 @@ fn creates_and_attaches_what_is_missing() {
     assert_eq!(
         words(&plan.steps),
         [
-            format!("create policy {NAME} (144 characters)"),
+            format!("create policy {NAME} (142 characters)"),
             format!("attach {LEAVE} ({NAME}) to organizational unit Workloads/Prod (ou-workloads-prod)"),
         ]
     );
@@ -41,7 +44,7 @@ fn creates_and_attaches_what_is_missing() {
     assert_eq!(world.policy(&id).content, document);
     assert_eq!(
         document,
-        r#"{"Version":"2012-10-17","Statement":[{"Sid":"DenyLeaveOrganization","Effect":"Deny","Action":"organizations:LeaveOrganization","Resource":"*"}]}"#
+        r#"{"Version":"2012-10-17","Statement":{"Sid":"DenyLeaveOrganization","Effect":"Deny","Action":"organizations:LeaveOrganization","Resource":"*"}}"#
     );
 
     let plan = world.plan(&sets);
@@ -98,6 +101,38 @@ fn the_same_in_other_words_is_no_drift() {
         "Sid": "DenyLeaveOrganization", "Effect": "Deny" }, "Version": "2012-10-17" }"#
             .to_owned();
     assert!(world.plan(&sets).sets[0].in_sync);
+}
+
+#[test]
+fn what_is_written_has_the_fewest_characters_and_what_is_there_is_not_written_again_for_that() {
+    let mut world = world();
+    let name = "two";
+    let mut guardrail = denying(name, &["a:One"]);
+    let second = denying(name, &["a:Two"]).statements.remove(0);
+    guardrail.statements.push(second);
+    guardrail.statements[1].sid = "Second".to_owned();
+    guardrail.denied.extend(denying(name, &["a:Two"]).denied);
+    let nobody = Exemptions::default();
+    let long = compile(&guardrail, &Parameters::new(), &nobody, &nobody).unwrap().content;
+    let short = content(&guardrail);
+    assert!(short.len() < long.len() && short.matches("Sid").count() == 1, "{short}");
+    world.library.push(guardrail);
+    let sets = [set("all", Mode::Enforce, everything(&world.org), &[name])];
+    // It is counted as it is sent.
+    world.limits.max_characters = u32::try_from(short.len()).unwrap();
+    world.apply(&world.plan(&sets).steps);
+    assert_eq!(world.policy("p-created1").content, short);
+    assert!(world.plan(&sets).sets[0].in_sync);
+    // A former version wrote more characters.
+    world.policy("p-created1").content = long;
+    let plan = world.plan(&sets);
+    assert!(plan.sets[0].in_sync && plan.steps.is_empty(), "{:?}", plan.sets[0].drift);
+    // What changes is written anew, and does not count as less because statements went together.
+    world.limits.max_characters = 10_240;
+    let changed = world.library.last_mut().unwrap();
+    changed.statements[1].actions = Some(vec!["a:Two".to_owned(), "a:Three".to_owned()]);
+    let plan = world.plan(&sets);
+    assert!(matches!(&plan.steps[..], [Step::Update { weakens: false, .. }]), "{:?}", words(&plan.steps));
 }
 
 #[test]

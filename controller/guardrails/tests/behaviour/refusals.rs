@@ -158,10 +158,10 @@ fn sets_budget_slots_together_by_name_and_enforce_first() {
 fn size_is_counted_as_it_is_sent() {
     let mut world = world();
     let sets = enforce(everything(&world.org));
-    world.limits.max_characters = 144;
+    world.limits.max_characters = 142;
     assert!(world.plan(&sets).sets[0].refused.is_none());
-    world.limits.max_characters = 143;
-    let too_large = "baseline deny-leave-org has 144 characters, and a policy may have 143".to_owned();
+    world.limits.max_characters = 141;
+    let too_large = "baseline deny-leave-org has 142 characters, and a policy may have 141".to_owned();
     assert_eq!(refused(&world, &sets), ("TooLarge".to_owned(), too_large));
 }
 

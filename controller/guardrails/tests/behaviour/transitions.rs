@@ -10,16 +10,16 @@ use crate::packs::named;
 use crate::variants::{REGIONS, parameters, world};
 
 const ACCOUNTS: [&str; 4] = ["333333333333", "444444444444", "555555555555", "666666666666"];
-const PLACES: [&[&str]; 5] =
+pub const PLACES: [&[&str]; 5] =
     [&["Workloads"], &["Workloads/Prod"], &["Sandbox"], &["Workloads", "Sandbox"], &["Workloads/Dev"]];
-const LISTS: [&[&str]; 3] = [&["eu-west-1", "us-east-1"], &["eu-west-1"], &["eu-west-1", "us-west-2"]];
+pub const LISTS: [&[&str]; 3] = [&["eu-west-1", "us-east-1"], &["eu-west-1"], &["eu-west-1", "us-west-2"]];
 const OTHERS: [&str; 4] = ["x-one", "x-two", "x-three", "x-four"];
 
 /// Whether a call is denied, by account and call.
-type Denied = BTreeMap<(String, String), bool>;
+pub type Denied = BTreeMap<(String, String), bool>;
 
 /// Which calls are denied.
-fn denied(world: &World) -> Denied {
+pub fn denied(world: &World) -> Denied {
     let policies = ReadPolicies::new(&world.inventory);
     let mut found = BTreeMap::new();
     let regions = ["eu-west-1", "us-east-1", "us-west-2"].map(|region| ("ec2:RunInstances", region));
