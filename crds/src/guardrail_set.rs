@@ -306,6 +306,10 @@ pub struct PlanStatus {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 20))]
     pub summary: Vec<String>,
+    /// While it waits: the `ConfigMap` in the operator's namespace with the steps, the documents before and after, and what comes and
+    /// goes for each target, under `plan.json`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub body: Option<String>,
 }
 
 /// A plan that was applied.

@@ -4,21 +4,18 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, PoisonError};
 
-use k8s_openapi::api::core::v1::ConfigMap;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
-use kube::api::{DeleteParams, PostParams};
-use kube::{Api, Resource, ResourceExt};
+use kube::ResourceExt;
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 use soc2_crds::GuardrailSet;
 use soc2_guardrails::{Good, Mode, SetPlan};
 
+use super::kept;
 use super::observe::Observed;
 use crate::context::Context;
 use crate::error::Error;
 
-const MANAGED_BY: (&str, &str) = ("app.kubernetes.io/managed-by", "soc2-operator");
-const SET: &str = "soc2-operator.dev/guardrail-set";
+/// Beginning of their names.
+const PREFIX: &str = "soc2-guardrails-";
 /// The one key of the data.
 const KEY: &str = "content.json";
 
@@ -55,17 +52,6 @@ fn recorded(set: &GuardrailSet) -> Option<&str> {
     set.status.as_ref()?.applied.as_ref()?.content.as_deref()
 }
 
-fn api(context: &Context) -> Api<ConfigMap> {
-    Api::namespaced(context.client.clone(), &context.namespace)
-}
-
-/// The name says what is in it.
-fn name_of(set: &str, text: &str) -> String {
-    let mut digits = hex::encode(Sha256::digest(format!("{set}\n{text}")));
-    digits.truncate(32);
-    format!("soc2-guardrails-{digits}")
-}
-
 /// Reads what was last in place of a set, unless it is known. One that somebody deleted is not known any more.
 ///
 /// # Errors
@@ -74,10 +60,8 @@ pub async fn load(context: &Context, set: &GuardrailSet) -> Result<(), Error> {
     let Some(name) = recorded(set).filter(|_| set.spec.rollout.is_some() && context.goods.of(set).is_none()) else {
         return Ok(());
     };
-    let found = api(context).get_opt(name).await?;
-    let text = found.and_then(|found| found.data?.remove(KEY));
-    // What has another content than its name says was put there by somebody: it would be written to AWS.
-    let text = text.filter(|text| name_of(&set.name_any(), text) == name);
+    // What has another content than its name says would be written to AWS.
+    let text = kept::get(context, set, (PREFIX, name), KEY).await?;
     if let Some(Kept { targets, contents }) = text.and_then(|text| serde_json::from_str(&text).ok()) {
         context.goods.remember(&set.name_any(), name, Good { targets, contents });
     } else {
@@ -107,29 +91,12 @@ pub async fn keep(
     let text =
         serde_json::to_string(&Kept { targets: targets.clone(), contents: contents.clone() }).unwrap_or_default();
     let set_name = set.name_any();
-    let name = name_of(&set_name, &text);
+    let name = kept::name_of(PREFIX, set, &text);
     if recorded(set) == Some(name.as_str()) {
         context.goods.remember(&set_name, &name, Good { targets, contents });
         return Ok(Some(name));
     }
-    let labels = [MANAGED_BY, (SET, set_name.as_str())].map(|(key, value)| (key.to_owned(), value.to_owned()));
-    let object = ConfigMap {
-        metadata: ObjectMeta {
-            name: Some(name.clone()),
-            labels: Some(labels.into()),
-            // It goes with its set.
-            owner_references: set.owner_ref(&()).map(|owner| vec![owner]),
-            ..ObjectMeta::default()
-        },
-        data: Some([(KEY.to_owned(), text)].into()),
-        immutable: Some(true),
-        binary_data: None,
-    };
-    match api(context).create(&PostParams::default(), &object).await {
-        // An earlier process kept it, and did not live to record it.
-        Err(kube::Error::Api(status)) if status.is_already_exists() => {}
-        result => drop(result?),
-    }
+    kept::put(context, set, &name, (KEY, text)).await?;
     context.goods.remember(&set_name, &name, Good { targets, contents });
     Ok(Some(name))
 }
@@ -139,23 +106,8 @@ pub async fn keep(
 /// # Errors
 /// Of the API server.
 pub async fn forget(context: &Context, set: &GuardrailSet, kept: Option<&str>) -> Result<(), Error> {
-    let Some(old) = recorded(set).filter(|old| Some(*old) != kept) else { return Ok(()) };
-    match api(context).delete(old, &DeleteParams::default()).await {
-        Err(kube::Error::Api(status)) if status.is_not_found() => Ok(()),
-        result => Ok(result.map(drop)?),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::name_of;
-
-    #[test]
-    fn a_name_is_of_one_content_of_one_set() {
-        let name = name_of("leave-org", "{}");
-        assert_eq!(name, name_of("leave-org", "{}"));
-        assert!(name != name_of("leave-org", "{} ") && name != name_of("other", "{}"));
-        // An object's name has room for it.
-        assert_eq!(name.len(), "soc2-guardrails-".len() + 32);
+    match recorded(set).filter(|old| Some(*old) != kept) {
+        Some(old) => kept::remove(context, old).await,
+        None => Ok(()),
     }
 }

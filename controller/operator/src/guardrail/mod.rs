@@ -3,10 +3,12 @@
 //! All sets of an organization are planned together, because they share slots; each set enacts and reports its own part.
 
 mod approvals;
+mod bodies;
 mod clearance;
 mod enact;
 mod good;
 mod guard;
+mod kept;
 mod observe;
 mod overlay;
 mod releases;

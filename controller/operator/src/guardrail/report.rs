@@ -19,9 +19,9 @@ use self::facts::{facts, happenings, keep, words};
 pub use self::restraints::puts_back;
 use self::restraints::restrained;
 use super::enact::Enacted;
-use super::good;
 use super::observe::{Blocked, Observed};
 use super::restrain::{self, Restraints};
+use super::{bodies, good};
 use crate::context::Context;
 use crate::error::Error;
 use crate::kubernetes::conditions::{Fact, time};
@@ -114,6 +114,9 @@ pub async fn applying(
     let mut status = base(set);
     status.rollout = rollout.cloned();
     status.plan = plan_status(plan);
+    // Still to be read while it is written.
+    let body = set.status.as_ref().and_then(|status| status.plan.as_ref()?.body.clone());
+    status.plan.iter_mut().for_each(|plan| plan.body.clone_from(&body));
     let weakening = clearance.steps.iter().filter(|step| matches!(step, Step::Detach { weakens: true, .. }));
     let weakening: Vec<String> = weakening.take(MOST_REMOVALS).map(Step::to_string).collect();
     if clearance.approval.is_some() && !weakening.is_empty() {
@@ -146,7 +149,8 @@ pub async fn retiring(context: &Context, set: &GuardrailSet, held: &str) -> Resu
         Fact::yes("Reconciling", "Retiring", message.clone()),
         Fact::unknown("InSync", "Retiring", message),
     ];
-    write(context, set, &base(set), facts).await
+    write(context, set, &base(set), facts).await?;
+    bodies::forget(context, set, None).await
 }
 
 /// Says why there is no plan.
@@ -158,7 +162,8 @@ pub async fn blocked(context: &Context, set: &GuardrailSet, blocked: &Blocked) -
     if blocked.stalled {
         facts.push(Fact::yes("Stalled", &blocked.reason, blocked.message.clone()));
     }
-    write(context, set, &base(set), facts).await
+    write(context, set, &base(set), facts).await?;
+    bodies::forget(context, set, None).await
 }
 
 /// Says how the set stands after its writes, if there were any.
@@ -173,6 +178,8 @@ pub async fn report(
     let mut status = base(set);
     let drift_before = status.applied.as_ref().is_some_and(|applied| applied.hash == plan.wanted);
     status.plan = plan_status(plan);
+    let body = bodies::keep(context, set, observed, (plan, outcome.clearance)).await?;
+    status.plan.iter_mut().for_each(|plan| plan.body.clone_from(&body));
     in_place(&mut status, plan, observed.settling, time((context.now)()));
     status.rollout = rollout.cloned();
     let kept = good::keep(context, set, observed, plan).await?;
@@ -211,6 +218,7 @@ pub async fn report(
     let facts = restrained(facts(outcome, in_sync, observed.settling), plan, outcome);
     context.events.publish(&set.object_ref(&()), happenings(set, outcome, drift_before));
     write(context, set, &status, facts).await?;
+    bodies::forget(context, set, body.as_deref()).await?;
     good::forget(context, set, kept.as_deref().filter(|_| status.applied.is_some())).await
 }
 
@@ -295,6 +303,7 @@ fn plan_status(plan: &SetPlan) -> Option<PlanStatus> {
         affected_accounts: plan.affected_accounts,
         changed_accounts: plan.changed_accounts,
         summary: plan.all().take(20).map(Step::to_string).collect(),
+        body: None,
     })
 }
 

@@ -76,6 +76,16 @@ async fn nothing_is_written_before_the_plan_of_this_hash_is_approved() -> Result
     let message = pending["message"].as_str().unwrap_or_default();
     ensure!(message.contains(&planned), "the hash to approve is not in: {message}");
 
+    // What has to be decided about can be read in full.
+    let config_map = async || -> Result<String> {
+        stand.kubectl(&["get", "configmap", "-n", "soc2-operator", "-o", "jsonpath={.items[*].data.plan\\.json}"]).await
+    };
+    let name = stand.get("grset", "leave-org").await?["status"]["plan"]["body"].as_str().context("no body")?.to_owned();
+    let body = stand.kubectl(&["get", "configmap", "-n", "soc2-operator", &name, "-o", "name"]).await?;
+    ensure!(body.contains(&name), "{body}");
+    let plan = config_map().await?;
+    ensure!(plan.contains(&planned) && plan.contains("organizations:LeaveOrganization"), "{plan}");
+
     let since = waiting_since(&operator).await?;
     ensure!(since > 1.7e9, "since when the plan waits: {since}");
     // Of another plan.
@@ -93,6 +103,12 @@ async fn nothing_is_written_before_the_plan_of_this_hash_is_approved() -> Result
     stand.condition("grset", "leave-org", "InSync", "True", "InSync").await?;
     eventually("nothing to wait any more", || async {
         ensure!(waiting_since(&operator).await.is_err(), "it still waits");
+        Ok(())
+    })
+    .await?;
+    eventually("the plan to be kept no more", || async {
+        let left = config_map().await?;
+        ensure!(left.is_empty(), "{left}");
         Ok(())
     })
     .await?;

@@ -126,6 +126,7 @@ fn by_role(calls: &[Value]) -> Result<BTreeMap<&'static str, Actions>> {
 const ELSEWHERE: &[(&str, &str, &str)] = &[
     ("", "accountpostures create", "an apply that creates is a patch in the audit log, and is authorized as both"),
     ("", "/leases delete", "the Lease of an organization that is gone, in replicas.rs"),
+    ("", "/leases get", "a Lease that somebody else changed meanwhile is read again, in failover.rs"),
     ("", "/configmaps get", "what guardrail sets with waves go back to"),
     ("", "/configmaps create", "the same, in rollouts.rs"),
     ("", "/configmaps delete", "the same"),

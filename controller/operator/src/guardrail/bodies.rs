@@ -1,0 +1,99 @@
+//! Plans in full, for whoever has to decide about one: a status has room for its first lines only. One immutable `ConfigMap` in the
+//! operator's namespace for each set whose plan waits, named by what is in it.
+
+use serde_json::{Value, json};
+use soc2_crds::GuardrailSet;
+use soc2_guardrails::plan::{EffectiveChange, EffectiveStatement, Most, effective_changes};
+use soc2_guardrails::{Clearance, SetPlan, Step};
+
+use super::kept;
+use super::observe::Observed;
+use crate::context::Context;
+use crate::error::Error;
+
+/// Beginning of their names.
+const PREFIX: &str = "soc2-plan-";
+/// The one key of the data.
+const KEY: &str = "plan.json";
+/// Most steps that are shown: an object may have 1 MiB, a policy 10 KB, and a change has what was before too.
+const MOST_STEPS: usize = 40;
+/// Most that is shown of what comes and goes for each target.
+const MOST: Most = Most { targets: 30, statements: 10, characters: 500 };
+
+fn recorded(set: &GuardrailSet) -> Option<&str> {
+    set.status.as_ref()?.plan.as_ref()?.body.as_deref()
+}
+
+/// Keeps a plan that waits, and gives the name of its `ConfigMap`.
+///
+/// # Errors
+/// Of the API server.
+pub async fn keep(
+    context: &Context,
+    set: &GuardrailSet,
+    observed: &Observed,
+    (plan, clearance): (&SetPlan, &Clearance),
+) -> Result<Option<String>, Error> {
+    if clearance.waiting.is_none() || plan.all().next().is_none() {
+        return Ok(None);
+    }
+    let text = serde_json::to_string_pretty(&body(plan, observed)).unwrap_or_default();
+    let name = kept::name_of(PREFIX, set, &text);
+    if recorded(set) != Some(name.as_str()) {
+        kept::put(context, set, &name, (KEY, text)).await?;
+    }
+    Ok(Some(name))
+}
+
+/// Deletes what is not on record any more.
+///
+/// # Errors
+/// Of the API server.
+pub async fn forget(context: &Context, set: &GuardrailSet, kept: Option<&str>) -> Result<(), Error> {
+    match recorded(set).filter(|old| Some(*old) != kept) {
+        Some(old) => kept::remove(context, old).await,
+        None => Ok(()),
+    }
+}
+
+fn body(plan: &SetPlan, observed: &Observed) -> Value {
+    let steps: Vec<&Step> = plan.all().collect();
+    let effective = effective_changes(&observed.organization, &observed.planned_on, &steps, MOST);
+    json!({
+        "set": plan.name,
+        "hash": plan.hash,
+        "weakens": plan.weakens(),
+        "affectedAccounts": plan.affected_accounts,
+        "changedAccounts": plan.changed_accounts,
+        "steps": steps.iter().take(MOST_STEPS).map(|step| shown(step, observed)).collect::<Vec<_>>(),
+        "moreSteps": steps.len().saturating_sub(MOST_STEPS),
+        "effective": effective.targets.iter().map(of_target).collect::<Vec<_>>(),
+        "moreTargets": effective.more,
+    })
+}
+
+/// A step with what its policy says before and after.
+fn shown(step: &Step, observed: &Observed) -> Value {
+    let before = |id: &String| observed.planned_on.policies.get(id).map(|policy| document(&policy.content));
+    let (before, after) = match step {
+        Step::Create { policy, .. } => (None, Some(document(&policy.content))),
+        Step::Update { id, policy, .. } => (before(id), Some(document(&policy.content))),
+        Step::Delete { id, .. } => (before(id), None),
+        Step::Adopt { .. } | Step::Attach { .. } | Step::Detach { .. } => (None, None),
+    };
+    json!({"step": step.to_string(), "weakens": step.weakens(), "before": before, "after": after})
+}
+
+fn document(content: &str) -> Value {
+    serde_json::from_str(content).unwrap_or_else(|_| json!(content))
+}
+
+fn of_target(change: &EffectiveChange) -> Value {
+    let statement = |found: &EffectiveStatement| json!({"sid": found.sid, "statement": found.text, "policy": found.policy, "at": found.at.0});
+    json!({
+        "target": change.target.0,
+        "removedStatements": change.gone.iter().map(statement).collect::<Vec<_>>(),
+        "addedStatements": change.new.iter().map(statement).collect::<Vec<_>>(),
+        "more": change.more,
+    })
+}
