@@ -146,7 +146,7 @@ regions:
   eu-west-1: {{standards: [FSBP, CIS5]}}
   us-east-1: {{standards: [FSBP, CIS5]}}
 generate:
-- {{seed: 1, failing: 0.07, count: {findings}, updatedWithin: 12h, idLength: 150}}
+- {{seed: 1, failing: 0.07, count: {findings}, updatedWithin: 12h, idLength: 150, resourceIdLength: 80, resourceGroups: 2}}
 "
     ))?;
     Ok(serde_yaml::to_string(&world)?)

@@ -77,6 +77,8 @@ fn create(hub: &mut Hub, section: &FindingSection, change: Change, now: Timestam
         workflow: change.workflow.unwrap_or(if status == Status::Passed { Workflow::Resolved } else { Workflow::New }),
         record: change.record.unwrap_or(RecordState::Active),
         id_length: 0,
+        resource_id_length: 0,
+        resource_groups: 0,
         serial: super::rng::mix(hub.serial),
         created: updated,
         subject,

@@ -185,6 +185,8 @@ impl Maker<'_> {
             },
             record: if archived { RecordState::Archived } else { RecordState::Active },
             id_length: self.section.id_length,
+            resource_id_length: self.section.resource_id_length,
+            resource_groups: self.section.resource_groups,
             serial: rng.next(),
             created: self.now - age - DAY - i64::try_from(rng.below(300)).unwrap_or(0) * DAY,
             subject,

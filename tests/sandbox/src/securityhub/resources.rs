@@ -1,6 +1,7 @@
 //! Plausible resources: ASFF types and ids for the `CloudFormation` types of controls.
 
 use std::borrow::Cow;
+use std::fmt::Write as _;
 
 use super::catalog::Control;
 use super::rng::{hash, mix};
@@ -78,7 +79,16 @@ pub(super) fn id<'a>(tables: &'a Tables, row: &'a Row, made: &'a Made) -> Cow<'a
         Subject::Account => Cow::Owned(account_id(account)),
         Subject::Numbered(number) => {
             let control = tables.catalog.control(made.control);
-            Cow::Owned(numbered(&tables.partition, account, tables.regions.get(row.region), control, *number))
+            let mut id = numbered(&tables.partition, account, tables.regions.get(row.region), control, *number);
+            if made.resource_groups > 1 {
+                let _ = write!(id, "-g{}", made.control % made.resource_groups);
+            }
+            let wanted = usize::from(made.resource_id_length).min(512);
+            if id.len() < wanted {
+                let filler = format!("-{:016x}", mix(hash(&id))).repeat(32);
+                id.extend(filler.chars().take(wanted - id.len()));
+            }
+            Cow::Owned(id)
         }
     }
 }

@@ -83,6 +83,10 @@ pub(super) struct Made {
     pub record: RecordState,
     /// Least length of `Id`; 0 for as it comes.
     pub id_length: u16,
+    /// Least length of the resource's id; 0 for as it comes.
+    pub resource_id_length: u16,
+    /// Groups of controls with resources of their own.
+    pub resource_groups: u16,
     /// Makes the UUID in `Id`.
     pub serial: u64,
     pub created: i64,

@@ -206,6 +206,10 @@ pub(super) struct GenerateSection {
     pub updated_within: String,
     /// Least length of finding ids.
     pub id_length: u16,
+    /// Least length of ids of resources.
+    pub resource_id_length: u16,
+    /// In how many groups the controls of a resource type are, each with resources of its own; 0 is one.
+    pub resource_groups: u16,
 }
 
 impl Default for GenerateSection {
@@ -226,6 +230,8 @@ impl Default for GenerateSection {
             count: None,
             updated_within: "12h".to_owned(),
             id_length: 0,
+            resource_id_length: 0,
+            resource_groups: 0,
         }
     }
 }

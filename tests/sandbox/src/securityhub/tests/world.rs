@@ -116,6 +116,20 @@ fn counts_lengths_and_shares_are_kept() {
 }
 
 #[test]
+fn resources_are_as_long_and_as_many_as_is_asked_for() {
+    let ids = |options: &str| {
+        let mut hub = world(&format!("{ORGANIZATION}\ngenerate: [{{seed: 1, count: 5000{options}}}]"));
+        let findings = truth(&mut hub, &[]);
+        let ids = findings.iter().map(|finding| finding["resource"].as_str().unwrap().to_owned());
+        ids.collect::<std::collections::BTreeSet<String>>()
+    };
+    let (few, many) = (ids(""), ids(", resourceIdLength: 80, resourceGroups: 3"));
+    assert!(many.len() > few.len() * 3 / 2, "{} and {}", few.len(), many.len());
+    let arns = many.iter().filter(|id| id.starts_with("arn:"));
+    assert!(arns.clone().count() > few.len() && arns.clone().all(|id| id.len() >= 80), "{many:#?}");
+}
+
+#[test]
 fn a_world_lists_findings_in_short_form() {
     let mut hub = world(&format!(
         r#"{ORGANIZATION}
