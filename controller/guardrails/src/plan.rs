@@ -221,8 +221,6 @@ impl SetPlan {
 /// sets contradict each other, those in `Enforce` come first, of these those that are in place, then by name.
 #[must_use]
 pub fn plan(input: &PlanInput<'_>) -> Plan {
-    let guarded = input.guarded_with_trails();
-    let input = &PlanInput { guarded: &guarded, ..*input };
     let mut drafts: Vec<Draft<'_>> = input.sets.iter().map(|set| Draft::new(set, input)).collect();
     // What is in place comes before what is not: a newcomer does not displace it.
     drafts.sort_by_key(|draft| (draft.set.mode != Mode::Enforce, !draft.set.in_place, draft.set.name.as_str()));

@@ -26,18 +26,30 @@ const HOUSEKEEPING: Duration = Duration::from_secs(2);
 pub async fn watch_postures(context: Arc<Context>) {
     let api: Api<PartialObjectMeta<AccountPosture>> = Api::all(context.client.clone());
     let mut events = std::pin::pin!(watcher(api, watcher::Config::default().any_semantic()).default_backoff());
+    // What was there when the list began, and what of it is still there: a deletion between two watches has no event.
+    let (mut known, mut listed) = (BTreeSet::new(), BTreeSet::new());
     while let Some(event) = events.next().await {
         match event {
-            Ok(watcher::Event::Delete(posture)) if context.postures.knows(&posture.name_any()) => {
-                context.postures.forget(&posture.name_any());
-                let profile = posture.labels().get("soc2-operator.dev/profile").cloned().unwrap_or_default();
-                if context.rewrite(&profile) {
-                    tracing::info!(posture = %posture.name_any(), "an AccountPosture was deleted; it is written again");
+            Ok(watcher::Event::Init) => (known, listed) = (context.postures.names(), BTreeSet::new()),
+            Ok(watcher::Event::InitApply(posture)) => drop(listed.insert(posture.name_any())),
+            Ok(watcher::Event::InitDone) => {
+                for name in std::mem::take(&mut known).difference(&std::mem::take(&mut listed)) {
+                    was_deleted(&context, name);
                 }
             }
-            Ok(_) => {}
+            Ok(watcher::Event::Delete(posture)) => was_deleted(&context, &posture.name_any()),
+            Ok(watcher::Event::Apply(_)) => {}
             Err(error) => tracing::debug!(%error, "watching AccountPostures"),
         }
+    }
+}
+
+/// Has a posture written again that somebody deleted.
+fn was_deleted(context: &Context, posture: &str) {
+    let Some((profile, _)) = posture.rsplit_once('-').filter(|_| context.postures.knows(posture)) else { return };
+    context.postures.forget(posture);
+    if context.rewrite(profile) {
+        tracing::info!(%posture, "an AccountPosture was deleted; it is written again");
     }
 }
 

@@ -54,8 +54,17 @@ pub struct Call {
 const ALLOW_ALL: &str = r#"{"Statement":{"Effect":"Allow","Action":"*","Resource":"*"}}"#;
 
 /// Why a baseline must not be attached where it would affect these accounts.
-pub(super) fn refusal(guarded: &Guarded, compiled: &Compiled<'_>, affected: &BTreeSet<AccountId>) -> Option<Refusal> {
-    let problem = break_glass(guarded, compiled).or_else(|| operator(guarded, &compiled.document, affected))?;
+///
+/// `trail`: what the role needs that reads recorded calls for the set. Only its own policies are looked at for that, and they exempt
+/// it from nothing: who writes a set would hold up others, or free any role from theirs.
+pub(super) fn refusal(
+    guarded: &Guarded,
+    trail: Option<&Access>,
+    compiled: &Compiled<'_>,
+    affected: &BTreeSet<AccountId>,
+) -> Option<Refusal> {
+    let problem = break_glass(guarded, compiled)
+        .or_else(|| operator(guarded.operator.iter().chain(trail), &compiled.document, affected))?;
     let name = &compiled.guardrail.name;
     Some(Refusal::new(reason::LOCK_OUT, format!("baseline {name}: {problem}")))
 }
@@ -80,10 +89,14 @@ fn break_glass(guarded: &Guarded, compiled: &Compiled<'_>) -> Option<String> {
 }
 
 /// Every call of the operator's roles in affected accounts has to stay allowed.
-fn operator(guarded: &Guarded, document: &Document, affected: &BTreeSet<AccountId>) -> Option<String> {
+fn operator<'a>(
+    roles: impl Iterator<Item = &'a Access>,
+    document: &Document,
+    affected: &BTreeSet<AccountId>,
+) -> Option<String> {
     let all = Document::parse(ALLOW_ALL).ok()?;
     let by_account = document.to_string().to_ascii_lowercase().contains("aws:principalaccount");
-    for access in &guarded.operator {
+    for access in roles {
         let accounts: Vec<AccountId> = match access.account {
             Some(account) => affected.get(&account).copied().into_iter().collect(),
             // They are alike in every account unless the document tells accounts apart.

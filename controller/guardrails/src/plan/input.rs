@@ -179,13 +179,3 @@ pub struct PlanInput<'a> {
     /// Id of a cluster whose policies with our owner id become ours.
     pub take_over: Option<&'a str>,
 }
-
-impl PlanInput<'_> {
-    /// Who must not be locked out, with the roles that sets name. Those are exempt from nothing by that: who writes a set would free
-    /// any role from the guardrails of others.
-    pub(super) fn guarded_with_trails(&self) -> Guarded {
-        let mut guarded = self.guarded.clone();
-        guarded.operator.extend(self.sets.iter().filter_map(|set| set.trail.clone()));
-        guarded
-    }
-}

@@ -129,7 +129,9 @@ impl<'a> Work<'a> {
         let accounts = affected(input.org, &self.draft.targets);
         let reached: BTreeSet<AccountId> = accounts.union(&changed(input, steps.iter())).copied().collect();
         let written = self.draft.baselines.iter().filter(|(name, _)| self.home(name).is_some());
-        let mut refusals = written.filter_map(|(_, compiled)| guards::refusal(input.guarded, compiled, &reached));
+        let trail = self.draft.set.trail.as_ref();
+        let mut refusals =
+            written.filter_map(|(_, compiled)| guards::refusal(input.guarded, trail, compiled, &reached));
         refusals.next().or_else(|| guards::loses_allow(input.inventory, &steps))
     }
 }

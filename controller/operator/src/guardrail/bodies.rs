@@ -15,8 +15,10 @@ use crate::error::Error;
 const PREFIX: &str = "soc2-plan-";
 /// The one key of the data.
 const KEY: &str = "plan.json";
-/// Most steps that are shown: an object may have 1 MiB, a policy 10 KB, and a change has what was before too.
-const MOST_STEPS: usize = 40;
+/// Most steps that are shown.
+const MOST_STEPS: usize = 100;
+/// An object may have 1 MiB. What has more is shown without documents.
+const MOST_BYTES: usize = 900_000;
 /// Most that is shown of what comes and goes for each target.
 const MOST: Most = Most { targets: 30, statements: 10, characters: 500 };
 
@@ -24,25 +26,32 @@ fn recorded(set: &GuardrailSet) -> Option<&str> {
     set.status.as_ref()?.plan.as_ref()?.body.as_deref()
 }
 
-/// Keeps a plan that waits, and gives the name of its `ConfigMap`.
-///
-/// # Errors
-/// Of the API server.
+/// Keeps a plan that waits, and gives the name of its `ConfigMap`. One that cannot be kept stops nothing: the status has its hash.
 pub async fn keep(
     context: &Context,
     set: &GuardrailSet,
     observed: &Observed,
     (plan, clearance): (&SetPlan, &Clearance),
-) -> Result<Option<String>, Error> {
+) -> Option<String> {
     if clearance.waiting.is_none() || plan.all().next().is_none() {
-        return Ok(None);
+        return None;
     }
-    let text = serde_json::to_string_pretty(&body(plan, observed)).unwrap_or_default();
+    let text = text(plan, observed);
     let name = kept::name_of(PREFIX, set, &text);
-    if recorded(set) != Some(name.as_str()) {
-        kept::put(context, set, &name, (KEY, text)).await?;
+    if recorded(set) != Some(name.as_str())
+        && let Err(error) = kept::put(context, set, &name, (KEY, text)).await
+    {
+        tracing::warn!(%error, set = %plan.name, "the plan in full cannot be kept");
+        return None;
     }
-    Ok(Some(name))
+    Some(name)
+}
+
+/// The plan with its documents, as far as they fit.
+fn text(plan: &SetPlan, observed: &Observed) -> String {
+    let print = |documents| serde_json::to_string_pretty(&body(plan, observed, documents)).unwrap_or_default();
+    let whole = print(true);
+    if whole.len() <= MOST_BYTES { whole } else { print(false) }
 }
 
 /// Deletes what is not on record any more.
@@ -56,7 +65,7 @@ pub async fn forget(context: &Context, set: &GuardrailSet, kept: Option<&str>) -
     }
 }
 
-fn body(plan: &SetPlan, observed: &Observed) -> Value {
+fn body(plan: &SetPlan, observed: &Observed, documents: bool) -> Value {
     let steps: Vec<&Step> = plan.all().collect();
     let effective = effective_changes(&observed.organization, &observed.planned_on, &steps, MOST);
     json!({
@@ -65,7 +74,8 @@ fn body(plan: &SetPlan, observed: &Observed) -> Value {
         "weakens": plan.weakens(),
         "affectedAccounts": plan.affected_accounts,
         "changedAccounts": plan.changed_accounts,
-        "steps": steps.iter().take(MOST_STEPS).map(|step| shown(step, observed)).collect::<Vec<_>>(),
+        "steps": steps.iter().take(MOST_STEPS).map(|step| shown(step, observed, documents)).collect::<Vec<_>>(),
+        "documents": documents,
         "moreSteps": steps.len().saturating_sub(MOST_STEPS),
         "effective": effective.targets.iter().map(of_target).collect::<Vec<_>>(),
         "moreTargets": effective.more,
@@ -73,9 +83,10 @@ fn body(plan: &SetPlan, observed: &Observed) -> Value {
 }
 
 /// A step with what its policy says before and after.
-fn shown(step: &Step, observed: &Observed) -> Value {
+fn shown(step: &Step, observed: &Observed, documents: bool) -> Value {
     let before = |id: &String| observed.planned_on.policies.get(id).map(|policy| document(&policy.content));
     let (before, after) = match step {
+        _ if !documents => (None, None),
         Step::Create { policy, .. } => (None, Some(document(&policy.content))),
         Step::Update { id, policy, .. } => (before(id), Some(document(&policy.content))),
         Step::Delete { id, .. } => (before(id), None),

@@ -11,6 +11,7 @@ use soc2_posture::organization::AccountState;
 
 use super::observe::{Blocked, Observed};
 use super::report::puts_back;
+use super::restrain;
 use super::retire;
 use crate::context::Context;
 
@@ -69,10 +70,13 @@ pub fn clearance(
 
 /// Since when what each step puts back is known to differ. What a release kept off until its end is put back then.
 fn drifting_since(plan: &SetPlan, status: &GuardrailSetStatus, now: Timestamp) -> Vec<Timestamp> {
+    // Of more differences than a status has room for, what is not in it is as old as the oldest.
+    let full = status.differences.len() >= restrain::MOST;
+    let oldest = status.differences.iter().map(|found| found.since.0).min().filter(|_| full);
     let known = |drift: &Drift| {
         let text = drift.to_string();
         let found = status.differences.iter().find(|found| text.starts_with(&found.what));
-        found.map_or(now, |found| found.since.0)
+        found.map_or(oldest.unwrap_or(now), |found| found.since.0)
     };
     let since = |step: &Step| {
         if status.released.iter().any(|released| released.until.0 <= now && puts_back(plan, step, released)) {

@@ -19,9 +19,10 @@ fn api(context: &Context) -> Api<ConfigMap> {
     Api::namespaced(context.client.clone(), &context.namespace)
 }
 
-/// The name says what is in it, and of which set.
+/// The name says what is in it, and of which set: one of the same name that was there before had objects of its own, which go with it.
 pub fn name_of(prefix: &str, set: &GuardrailSet, text: &str) -> String {
-    let mut digits = hex::encode(Sha256::digest(format!("{}\n{text}", set.name_any())));
+    let mut digits =
+        hex::encode(Sha256::digest(format!("{}\n{}\n{text}", set.name_any(), set.uid().unwrap_or_default())));
     digits.truncate(DIGITS);
     format!("{prefix}{digits}")
 }

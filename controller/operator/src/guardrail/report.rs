@@ -178,7 +178,7 @@ pub async fn report(
     let mut status = base(set);
     let drift_before = status.applied.as_ref().is_some_and(|applied| applied.hash == plan.wanted);
     status.plan = plan_status(plan);
-    let body = bodies::keep(context, set, observed, (plan, outcome.clearance)).await?;
+    let body = bodies::keep(context, set, observed, (plan, outcome.clearance)).await;
     status.plan.iter_mut().for_each(|plan| plan.body.clone_from(&body));
     in_place(&mut status, plan, observed.settling, time((context.now)()));
     status.rollout = rollout.cloned();

@@ -24,7 +24,7 @@ use crate::requested_at;
 /// Reason of a hold because of who made the difference.
 pub const BREAK_GLASS_DRIFT: &str = "BreakGlassDrift";
 /// Most entries of each list in the status.
-const MOST: usize = 50;
+pub(super) const MOST: usize = 50;
 /// Longest description of a difference.
 const LONGEST: usize = 300;
 

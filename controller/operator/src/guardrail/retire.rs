@@ -24,7 +24,7 @@ const ABANDON: &str = "soc2-operator.dev/abandon";
 
 /// Whether a set has something in AWS, or had.
 #[must_use]
-pub fn has_finalizer(set: &GuardrailSet) -> bool {
+pub fn has_finalizer(set: &impl ResourceExt) -> bool {
     set.finalizers().iter().any(|name| name == FINALIZER)
 }
 

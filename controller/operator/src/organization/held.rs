@@ -2,8 +2,9 @@
 
 use kube::ResourceExt;
 use kube::api::{Api, Patch, PatchParams};
+use kube::core::DeserializeGuard;
 use serde_json::json;
-use soc2_crds::AwsOrganization;
+use soc2_crds::{AwsOrganization, GuardrailSet};
 
 use crate::context::Context;
 use crate::error::Error;
@@ -64,9 +65,12 @@ pub fn waits(context: &Context, object: &AwsOrganization) -> Option<String> {
 fn holding(context: &Context, object: &AwsOrganization) -> Vec<String> {
     let name = object.name_any();
     let sets = context.stores.sets.state();
-    let sets = sets.iter().filter_map(|guard| guard.0.as_ref().ok());
-    let sets = sets.filter(|set| set.spec.organization_ref.name == name && has_finalizer(set));
-    let mut names: Vec<String> = sets.map(ResourceExt::name_any).collect();
+    // Of one that cannot be read it is not known whose it is: it may be this one's.
+    let is_its = |guard: &DeserializeGuard<GuardrailSet>| {
+        guard.0.as_ref().map_or(true, |set| set.spec.organization_ref.name == name)
+    };
+    let sets = sets.iter().filter(|guard| is_its(guard) && has_finalizer(&***guard));
+    let mut names: Vec<String> = sets.map(|set| set.name_any()).collect();
     names.sort_unstable();
     names
 }

@@ -41,7 +41,7 @@ impl Reconciler for OrganizationReconciler {
 
     async fn reconcile(&self, context: &Context, object: Arc<AwsOrganization>) -> Result<Action, Error> {
         let name = object.name_any();
-        if held::is_gone(&object) || held::keep(context, &object).await? {
+        if held::is_gone(&object) {
             return Ok(Action::await_change());
         }
         let profiles = context.stores.profiles_of(&name);
@@ -58,7 +58,14 @@ impl Reconciler for OrganizationReconciler {
         if requested_at(&*object).is_some_and(|token| Some(token) != handled) {
             context.feeds.request_now(&name);
         }
+        // After it is read: what goes wrong here must not keep it from that.
+        if held::keep(context, &object).await? {
+            return Ok(Action::await_change());
+        }
         if object.spec.suspend {
+            if object.metadata.deletion_timestamp.is_some() {
+                report::report(context, &object, &profiles, None).await?;
+            }
             // What was published stands.
             return Ok(Action::requeue(jittered(INTERVAL)));
         }

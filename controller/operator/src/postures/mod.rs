@@ -176,6 +176,11 @@ impl PostureWriter {
         self.state().known.contains_key(name)
     }
 
+    /// Names of what the operator has written and not deleted itself.
+    pub fn names(&self) -> BTreeSet<String> {
+        self.state().known.keys().cloned().collect()
+    }
+
     /// How many writes wait.
     pub fn pending(&self) -> usize {
         let state = self.state();
@@ -223,11 +228,16 @@ impl PostureWriter {
                 self.state().known.insert(name.to_owned(), hash(&written));
             }
             Job::Delete => {
-                self.forget(name);
+                // Before, or the watch would take it for somebody else's doing.
+                let stood = self.state().known.remove(name);
                 match self.api.delete(name, &DeleteParams::default()).await {
                     Ok(_) => {}
                     Err(kube::Error::Api(status)) if status.is_not_found() => {}
-                    Err(error) => return Err(error),
+                    Err(error) => {
+                        // It still stands.
+                        self.state().known.extend(stood.map(|hash| (name.to_owned(), hash)));
+                        return Err(error);
+                    }
                 }
             }
         }

@@ -106,6 +106,7 @@ pub fn observe(
     let stands = published.is_some_and(|until| now < until);
     let Some(view) = context.feeds.view(name) else {
         if object.spec.suspend {
+            let stands = stands && stands_until(context, profile).is_some_and(|until| now < until);
             return Err(suspended(name, stands));
         }
         return Err(if published.is_some() {

@@ -54,7 +54,9 @@ impl<'a> Part<'a> {
     /// What is new, and what there was before it where that is something else.
     pub(super) fn change(&self) -> (String, Option<String>) {
         let carrier = self.carrier.filter(|carrier| !carrier.policy.targets.is_empty());
-        let old = self.replaced.or(carrier).map(|carrier| carrier.policy.content.clone());
+        // What is there and says something else comes first: what it takes the place of may be another set's that is gone.
+        let differs = carrier.filter(|carrier| !self.is_new(&carrier.policy.content));
+        let old = differs.or(self.replaced).or(carrier).map(|carrier| carrier.policy.content.clone());
         (self.compiled.content.clone(), old.filter(|old| !self.is_new(old)))
     }
 
@@ -64,8 +66,14 @@ impl<'a> Part<'a> {
         let has = |carrier: &Carrier<'_>, good: &Good| {
             content(good).is_some_and(|content| same(&carrier.policy.content, &content))
         };
-        good.filter(|good| good.contents.contains_key(self.name))
-            .filter(|good| !self.replaced.is_some_and(|replaced| has(replaced, good)))
+        let was_here = |carrier: &Carrier<'_>, good: &Good| {
+            carrier.policy.targets.iter().any(|target| good.targets.contains(target))
+        };
+        let of_another = |good: &Good| {
+            let own = self.carrier.is_some_and(|carrier| has(carrier, good));
+            !own && self.replaced.is_some_and(|replaced| has(replaced, good) && was_here(replaced, good))
+        };
+        good.filter(|good| good.contents.contains_key(self.name)).filter(|good| !of_another(good))
     }
 
     /// Whether a content is what is new.
