@@ -135,9 +135,13 @@ def test_faults_that_cut(fresh):
 
 
 def test_conflicts(fresh):
-    fresh.fault("conflict", times=1)
     new = {"Name": "x", "Description": "", "Type": SCP, "Content": scp()}
-    assert code_of(fresh.organizations.create_policy, **new) == "ConcurrentModificationException"
+    for kind, code in [
+        ("conflict", "ConcurrentModificationException"),
+        ("changesInProgress", "PolicyChangesInProgressException"),
+    ]:
+        fresh.fault(kind, times=1)
+        assert code_of(fresh.organizations.create_policy, **new) == code
     assert fresh.organizations.create_policy(**new)
 
 

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from aws_sandbox import MANAGEMENT, PAYMENTS, PLAYGROUND, SECURITY, code_of, items, reason_of, scp
+from aws_sandbox import HERE, MANAGEMENT, PAYMENTS, PLAYGROUND, SECURITY, Sandbox, code_of, items, reason_of, scp
 
 SCP = "SERVICE_CONTROL_POLICY"
 
@@ -145,6 +145,48 @@ def test_policy_types_are_enabled_in_the_root(fresh):
     api.attach_policy(PolicyId=policy, TargetId="r-root")
 
 
+def test_what_aws_attaches_to_everything_stays(fresh):
+    api, kind = fresh.organizations, "RESOURCE_CONTROL_POLICY"
+    api.enable_policy_type(RootId="r-root", PolicyType=kind)
+    stays = ("InvalidInputException", "NON_DETACHABLE_POLICY")
+    assert reason_of(api.detach_policy, PolicyId="p-RCPFullAWSAccess", TargetId="r-root") == stays
+
+
+def test_policies_are_limited_in_number(fresh):
+    api, kind = fresh.organizations, "AISERVICES_OPT_OUT_POLICY"
+    new = {"Description": "", "Type": kind, "Content": json.dumps({"services": {}})}
+    for number in range(1000):
+        api.create_policy(Name=f"p-{number}", **new)
+    limit = ("ConstraintViolationException", "POLICY_NUMBER_LIMIT_EXCEEDED")
+    assert reason_of(api.create_policy, Name="one-more", **new) == limit
+    # Each type is counted by itself.
+    create(fresh, "of-another-type")
+
+
+def test_units_are_limited_in_number(tmp_path):
+    # Those of world.yaml, each with the units above it, are nine.
+    more = "".join(f"- Many-{number}\n" for number in range(1990))
+    world = tmp_path / "many.yaml"
+    world.write_text((HERE / "world.yaml").read_text().replace("organizationalUnits:\n", f"organizationalUnits:\n{more}", 1))
+    running = Sandbox("--no-limits", world=world)
+    make = running.organizations.create_organizational_unit
+    assert make(ParentId="r-root", Name="last")
+    assert reason_of(make, ParentId="r-root", Name="one-more") == ("ConstraintViolationException", "OU_NUMBER_LIMIT_EXCEEDED")
+    running.close()
+
+
+def test_consolidated_billing_has_no_policies(tmp_path):
+    world = (HERE / "world.yaml").read_text()
+    billing = tmp_path / "billing.yaml"
+    world = world.replace("rootId:", "featureSet: CONSOLIDATED_BILLING\n  policyTypes: []\n  rootId:", 1)
+    head, rest = world.split("policies:\n", 1)
+    billing.write_text(head + rest[rest.index("roles:"):])
+    running = Sandbox("--no-limits", world=billing)
+    new = {"Name": "x", "Description": "", "Type": SCP, "Content": scp()}
+    assert code_of(running.organizations.create_policy, **new) == "PolicyTypeNotAvailableForOrganizationException"
+    running.close()
+
+
 def test_organizational_units(fresh):
     api = fresh.organizations
     made = api.create_organizational_unit(ParentId="r-root", Name="New", Tags=[{"Key": "a", "Value": "b"}])
@@ -179,7 +221,10 @@ def test_tags_are_limited(fresh):
     api.tag_resource(ResourceId=PAYMENTS, Tags=[{"Key": f"k{number}", "Value": "v"} for number in range(48)])
     assert len(items(api.list_tags_for_resource, "Tags", ResourceId=PAYMENTS)) == 50
     more = [{"Key": "more", "Value": "v"}]
-    assert code_of(api.tag_resource, ResourceId=PAYMENTS, Tags=more) == "ConstraintViolationException"
+    limit = ("ConstraintViolationException", "MAX_TAG_LIMIT_EXCEEDED")
+    assert reason_of(api.tag_resource, ResourceId=PAYMENTS, Tags=more) == limit
+    many = [{"Key": f"k{number}", "Value": "v"} for number in range(51)]
+    assert reason_of(api.create_policy, Name="x", Description="", Type=SCP, Content=scp(), Tags=many) == limit
     assert code_of(api.tag_resource, ResourceId="999999999999", Tags=more) == "TargetNotFoundException"
     assert code_of(api.untag_resource, ResourceId="999999999999", TagKeys=["a"]) == "TargetNotFoundException"
 

@@ -1,7 +1,7 @@
 //! One guardrail enforced: attached where it belongs, put back whatever happens to it, and nothing else touched.
 
 use anyhow::{Context, Result, bail, ensure};
-use e2e::stand::Stand;
+use e2e::stand::{Stand, condition_of};
 use e2e::{Operator, eventually};
 use serde_json::{Value, json};
 
@@ -94,9 +94,15 @@ async fn nothing_is_written_in_observe_and_nothing_foreign_is_ever_touched() -> 
     let set = stand.get("grset", "leave-org").await?;
     ensure!(set["status"]["plan"]["create"] == 1 && set["status"]["plan"]["attach"] == 1, "{:#}", set["status"]);
     ensure!(writes(&stand).await?.is_empty(), "Observe wrote to AWS");
+    // The role that may write is not even assumed until there is something to write.
+    let object = stand.get("awsorg", "acme").await?;
+    let can = condition_of(&object, "CanEnforce").context("CanEnforce")?;
+    ensure!(can["status"] == "Unknown" && can["reason"] == "NotTried", "{can}");
+    let assumed = stand.sandbox.calls(0, Some("AssumeRole")).await?.len();
 
     // Enforced: what was there before is as it was.
     enforced(&stand).await?;
+    ensure!(stand.sandbox.calls(0, Some("AssumeRole")).await?.len() > assumed, "written without the write role");
     let after = stand.sandbox.get("/world/policies").await?;
     let list = |value: &Value| value["policies"].as_array().cloned().unwrap_or_default();
     for old in list(&before) {
