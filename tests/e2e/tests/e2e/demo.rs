@@ -16,9 +16,7 @@ async fn runs(cluster: Option<&ControlPlane>) -> Result<()> {
     if let Some(plane) = cluster {
         let kubectl = plane.tools().kubectl();
         let folder = kubectl.parent().context("a program")?.display().to_string();
-        command
-            .env("KUBECONFIG", plane.admin_kubeconfig())
-            .env("PATH", format!("{folder}:{}", std::env::var("PATH")?));
+        command.env("KUBECONFIG", plane.admin_kubeconfig()).env("PATH", format!("{folder}:{}", std::env::var("PATH")?));
     }
     let output = command.output().await?;
     let text = String::from_utf8_lossy(&output.stdout);
