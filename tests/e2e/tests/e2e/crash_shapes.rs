@@ -8,7 +8,7 @@ use e2e::stand::{Stand, condition_of};
 use serde_json::{Value, json};
 
 use crate::guardrail_changes::approve;
-use crate::rollouts::{denied_in, gated, policies, trail};
+use crate::guardrail_rollouts::{denied_in, gated, policies, trail};
 
 /// How long what is new has to be in place before what is old goes.
 pub(crate) const PROPAGATION: &str = "3s";

@@ -10,8 +10,8 @@ use serde_json::{Value, json};
 
 use crate::crash_shapes::organization;
 use crate::guardrail_changes::approve;
+use crate::guardrail_rollouts::{LEAVE, REGIONS, attached, denied_in, gated, policies, set, soc2ctl, trail, world};
 use crate::guardrails::{content, targets, writes};
-use crate::rollouts::{LEAVE, REGIONS, attached, denied_in, gated, policies, set, soc2ctl, trail, world};
 
 const SET: &str = "leave-org";
 const HOLD: &str = "soc2-operator.dev/hold";

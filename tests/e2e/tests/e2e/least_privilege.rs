@@ -128,7 +128,7 @@ const ELSEWHERE: &[(&str, &str, &str)] = &[
     ("", "/leases delete", "the Lease of an organization that is gone, in replicas.rs"),
     ("", "/leases get", "a Lease that somebody else changed meanwhile is read again, in failover.rs"),
     ("", "/configmaps get", "what guardrail sets with waves go back to"),
-    ("", "/configmaps create", "the same, in rollouts.rs"),
+    ("", "/configmaps create", "the same, in guardrail_rollouts.rs"),
     ("", "/configmaps delete", "the same"),
     (
         "",

@@ -7,7 +7,7 @@ use e2e::stand::Stand;
 use e2e::{Operator, OperatorOptions, eventually};
 use serde_json::Value;
 
-use crate::moto::Moto;
+use crate::aws_of_moto::Moto;
 
 const KEY: &str = "acme/feed-acme.checkpoint";
 

@@ -10,8 +10,8 @@ use e2e::objects::{at, exception, object, profile};
 use e2e::{Stand, binaries, eventually};
 use serde_json::json;
 
+use crate::aws_of_moto::Moto;
 use crate::chart_install::{json as read, kubectl};
-use crate::moto::Moto;
 use crate::pages::{Block, Left, Part};
 
 /// A terminal: a folder with what a clone has, programs in the path, variables.
