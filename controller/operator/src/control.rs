@@ -231,6 +231,14 @@ mod tests {
     use super::*;
 
     #[test]
+    fn intervals_of_many_objects_do_not_end_together() {
+        let waits: Vec<Duration> = (0..1000).map(|_| jittered(Duration::from_secs(600))).collect();
+        assert!(waits.iter().all(|wait| (540.0..660.0).contains(&wait.as_secs_f64())));
+        let spread = waits.iter().max().unwrap().as_secs_f64() - waits.iter().min().unwrap().as_secs_f64();
+        assert!(spread > 60.0, "{spread}");
+    }
+
+    #[test]
     fn a_reconcile_runs_at_the_very_moment_at_which_something_changes() {
         let now: Timestamp = "2026-11-22T12:00:00.900Z".parse().unwrap();
         let at = |text: &str| until(text.parse().unwrap(), now) + DEBOUNCE;
