@@ -40,8 +40,7 @@ impl Lane {
     /// When the next full sweep is due.
     pub(crate) fn sweep_due(&self, interval: Duration) -> Option<Timestamp> {
         let last = self.record.last_sweep?;
-        let length = last.completed_at.duration_since(last.started_at);
-        last.started_at.checked_add(signed(interval).max(length.saturating_mul(3))).ok()
+        due_after(last.started_at, last.completed_at, interval)
     }
 
     /// Begins a full sweep when it is due, or when nothing was swept yet.
@@ -183,4 +182,25 @@ fn shard_size(left: usize, at_once: usize) -> usize {
 fn shards_of(accounts: usize, at_once: usize) -> usize {
     let rest = |left: &usize| Some(left - shard_size(*left, at_once)).filter(|left| *left > 0);
     std::iter::successors(Some(accounts).filter(|all| *all > 0), rest).count()
+}
+
+/// Sweeps begin an interval apart, and leave two thirds of the time to everything else.
+fn due_after(started: Timestamp, completed: Timestamp, interval: Duration) -> Option<Timestamp> {
+    let length = completed.duration_since(started);
+    started.checked_add(signed(interval).max(length.saturating_mul(3))).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_interval_is_at_least_three_times_the_length_of_the_last_sweep() {
+        let at = |text: &str| text.parse::<Timestamp>().unwrap();
+        let due =
+            |completed: &str| due_after(at("2026-11-26T00:00:00Z"), at(completed), Duration::from_hours(12)).unwrap();
+        assert_eq!(due("2026-11-26T00:10:00Z"), at("2026-11-26T12:00:00Z"));
+        assert_eq!(due("2026-11-26T04:00:00Z"), at("2026-11-26T12:00:00Z"));
+        assert_eq!(due("2026-11-26T05:00:00Z"), at("2026-11-26T15:00:00Z"));
+    }
 }
