@@ -109,6 +109,29 @@ async fn without_a_checkpoint_what_was_published_stands_until_it_is_read_again()
     Ok(())
 }
 
+/// As if the last assessment had been long ago.
+async fn age(stand: &Stand) -> Result<()> {
+    let old = r#"{"status":{"assessedAt":"2026-01-01T00:00:00Z"}}"#;
+    stand.kubectl(&["patch", "cprof", "production", "--subresource=status", "--type=merge", "-p", old]).await.map(drop)
+}
+
+#[tokio::test]
+async fn without_a_checkpoint_what_is_too_old_is_not_known() -> Result<()> {
+    let stand = Stand::start().await?;
+    stand.apply_samples().await?;
+    let operator = stand.operator().await?;
+    settled(&stand).await?;
+    let options = operator.terminate().await?;
+    std::fs::remove_dir_all(&options.state)?;
+    age(&stand).await?;
+    stand.sandbox.post("/settings", serde_json::json!({"latencyMs": 1500})).await?;
+    let operator = Operator::start(options).await?;
+    stand.condition("cprof", "production", "Compliant", "Unknown", "Reading").await.with_context(|| operator.log())?;
+    stand.sandbox.post("/settings", serde_json::json!({"latencyMs": 0})).await?;
+    stand.condition("cprof", "production", "Ready", "True", "Assessed").await?;
+    Ok(())
+}
+
 #[tokio::test]
 async fn a_damaged_checkpoint_counts_as_none() -> Result<()> {
     let stand = Stand::start().await?;
@@ -133,8 +156,7 @@ const SUSPENDED: &str = r#"{"spec":{"suspend":true}}"#;
 
 /// What was published is withdrawn when it is too old, in the status, the postures and the metrics.
 async fn withdrawn(stand: &Stand, operator: &Operator, reason: &str) -> Result<()> {
-    let old = r#"{"status":{"assessedAt":"2026-01-01T00:00:00Z"}}"#;
-    stand.kubectl(&["patch", "cprof", "production", "--subresource=status", "--type=merge", "-p", old]).await?;
+    age(stand).await?;
     stand.condition("cprof", "production", "Compliant", "Unknown", reason).await?;
     stand.condition("cprof", "production", "Ready", "False", reason).await?;
     eventually("the postures to go", || async {
