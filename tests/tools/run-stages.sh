@@ -57,7 +57,7 @@ stage_fuzz() {
 stage_e2e() {
   use_venv
   # These tests mostly wait for other processes: more of them than cores.
-  export RUST_TEST_THREADS=${RUST_TEST_THREADS:-14}
+  export RUST_TEST_THREADS=${RUST_TEST_THREADS:-12}
   run_integration tests/e2e/tests
 }
 
