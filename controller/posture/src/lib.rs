@@ -18,6 +18,7 @@ pub mod interest;
 pub mod objects;
 pub mod organization;
 pub mod protection;
+pub mod queue;
 pub mod source;
 pub mod targets;
 pub mod world;

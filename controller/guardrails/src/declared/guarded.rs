@@ -114,7 +114,8 @@ fn bucket(source: &CloudTrailSource) -> Option<&str> {
 /// What reading a queue takes. `elsewhere` is the Region where its URL tells none.
 fn queue<'a>(events: &EventQueue, beside: Option<&RoleRef>, elsewhere: impl Fn(&RoleRef) -> &'a str) -> Option<Access> {
     let role = events.role.as_ref().or(beside)?;
-    let (partition, region) = (partition(&role.arn), region_of(&events.queue_url).unwrap_or_else(|| elsewhere(role)));
+    let (partition, region) =
+        (partition(&role.arn), soc2_posture::queue::region_of(&events.queue_url).unwrap_or_else(|| elsewhere(role)));
     let mut parts = events.queue_url.rsplit('/');
     let (name, account) = (parts.next().unwrap_or("*"), parts.next().unwrap_or("*"));
     let mut needed = calls(READ_QUEUE, &format!("arn:{partition}:sqs:{region}:{account}:{name}"), region);
@@ -151,19 +152,4 @@ fn organizations_region(partition: &str) -> &'static str {
 
 fn or_any(region: &str) -> &str {
     if region.is_empty() { "*" } else { region }
-}
-
-/// The Region in the URL of a queue, where it tells one; the same as for the client that reads it.
-fn region_of(url: &str) -> Option<&str> {
-    let host = url.split_once("://")?.1.split('/').next()?;
-    let host = host.strip_suffix(".cn").unwrap_or(host);
-    let parts: Vec<&str> = host.split('.').collect();
-    match parts[..] {
-        ["queue", "amazonaws", "com"] => Some("us-east-1"),
-        ["sqs" | "sqs-fips", region, "amazonaws", "com"]
-        | [region, "queue", "amazonaws", "com"]
-        | ["sqs" | "sqs-fips", region, "api", "aws"]
-        | [.., "sqs", region, "vpce", "amazonaws", "com"] => Some(region),
-        _ => None,
-    }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use serde_json::{Value, json};
 use soc2_posture::ids::AccountId;
 use soc2_posture::organization::Organization;
 
@@ -48,6 +49,20 @@ pub struct EffectiveChange {
     pub new: Vec<EffectiveStatement>,
     /// Statements that go or come and are not shown.
     pub more: usize,
+}
+
+impl EffectiveChange {
+    /// As `soc2ctl plan` prints it, and the operator keeps it.
+    #[must_use]
+    pub fn to_json(&self) -> Value {
+        let statement = |found: &EffectiveStatement| json!({"sid": found.sid, "statement": found.text, "policy": found.policy, "at": found.at.0});
+        json!({
+            "target": self.target.0,
+            "removedStatements": self.gone.iter().map(statement).collect::<Vec<_>>(),
+            "addedStatements": self.new.iter().map(statement).collect::<Vec<_>>(),
+            "more": self.more,
+        })
+    }
 }
 
 /// A statement of a policy that holds at a target.

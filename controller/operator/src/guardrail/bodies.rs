@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 use soc2_crds::GuardrailSet;
-use soc2_guardrails::plan::{EffectiveChange, EffectiveStatement, Most, effective_changes};
+use soc2_guardrails::plan::{EffectiveChange, Most, effective_changes};
 use soc2_guardrails::{Clearance, SetPlan, Step};
 
 use super::kept;
@@ -77,7 +77,7 @@ fn body(plan: &SetPlan, observed: &Observed, documents: bool) -> Value {
         "steps": steps.iter().take(MOST_STEPS).map(|step| shown(step, observed, documents)).collect::<Vec<_>>(),
         "documents": documents,
         "moreSteps": steps.len().saturating_sub(MOST_STEPS),
-        "effective": effective.targets.iter().map(of_target).collect::<Vec<_>>(),
+        "effective": effective.targets.iter().map(EffectiveChange::to_json).collect::<Vec<_>>(),
         "moreTargets": effective.more,
     })
 }
@@ -97,14 +97,4 @@ fn shown(step: &Step, observed: &Observed, documents: bool) -> Value {
 
 fn document(content: &str) -> Value {
     serde_json::from_str(content).unwrap_or_else(|_| json!(content))
-}
-
-fn of_target(change: &EffectiveChange) -> Value {
-    let statement = |found: &EffectiveStatement| json!({"sid": found.sid, "statement": found.text, "policy": found.policy, "at": found.at.0});
-    json!({
-        "target": change.target.0,
-        "removedStatements": change.gone.iter().map(statement).collect::<Vec<_>>(),
-        "addedStatements": change.new.iter().map(statement).collect::<Vec<_>>(),
-        "more": change.more,
-    })
 }

@@ -4,9 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use kube::ResourceExt;
-use kube::api::{Api, Patch, PatchParams};
 use kube::runtime::controller::Action;
-use serde_json::json;
 use soc2_crds::{DeletionPolicy, GuardrailMode, GuardrailSet};
 use soc2_guardrails::library::PROTECT_EXEMPT;
 use soc2_guardrails::{RETAINED_TAG, staged};
@@ -16,6 +14,7 @@ use super::{AFTER_FAILURE, enact, report};
 use crate::context::Context;
 use crate::control::jittered;
 use crate::error::Error;
+use crate::kubernetes::finalizers;
 
 /// Holds a set that ever enforced until its policies are dealt with.
 pub const FINALIZER: &str = "soc2-operator.dev/guardrails";
@@ -70,9 +69,7 @@ pub async fn hold(context: &Context, set: &GuardrailSet) -> Result<(), Error> {
     if set.spec.mode != GuardrailMode::Enforce || has_finalizer(set) {
         return Ok(());
     }
-    let mut finalizers = set.finalizers().to_vec();
-    finalizers.push(FINALIZER.to_owned());
-    patch(context, set, &finalizers).await?;
+    finalizers::set(context.client.clone(), set, FINALIZER, true).await?;
     // The organization waits for it from now on.
     context.feeds.touch(&set.spec.organization_ref.name);
     Ok(())
@@ -80,21 +77,9 @@ pub async fn hold(context: &Context, set: &GuardrailSet) -> Result<(), Error> {
 
 /// Lets the object go.
 pub async fn release(context: &Context, set: &GuardrailSet) -> Result<Action, Error> {
-    let finalizers: Vec<String> = set.finalizers().iter().filter(|name| *name != FINALIZER).cloned().collect();
-    match patch(context, set, &finalizers).await {
-        // It is gone, which is what was wanted.
-        Err(kube::Error::Api(status)) if status.is_not_found() => {}
-        result => result?,
-    }
+    finalizers::set(context.client.clone(), set, FINALIZER, false).await?;
     context.feeds.touch(&set.spec.organization_ref.name);
     Ok(Action::await_change())
-}
-
-async fn patch(context: &Context, set: &GuardrailSet, finalizers: &[String]) -> kube::Result<()> {
-    let api: Api<GuardrailSet> = Api::all(context.client.clone());
-    // With the version that was seen: somebody else's finalizer must not be lost.
-    let body = json!({"metadata": {"resourceVersion": set.metadata.resource_version, "finalizers": finalizers}});
-    api.patch_metadata(&set.name_any(), &PatchParams::default(), &Patch::Merge(&body)).await.map(drop)
 }
 
 /// Leaves the policies behind: tagged, so that they are nobody's. Those that another set wants too stay ours.

@@ -1,14 +1,13 @@
 //! An organization waits for its sets: without it nobody would deal with what they have in AWS.
 
 use kube::ResourceExt;
-use kube::api::{Api, Patch, PatchParams};
 use kube::core::DeserializeGuard;
-use serde_json::json;
 use soc2_crds::{AwsOrganization, GuardrailSet};
 
 use crate::context::Context;
 use crate::error::Error;
 use crate::guardrail::{has_finalizer, is_let_go};
+use crate::kubernetes::finalizers;
 
 /// Holds an organization until none of its sets has something in AWS.
 const FINALIZER: &str = "soc2-operator.dev/guardrail-sets";
@@ -36,16 +35,7 @@ pub async fn keep(context: &Context, object: &AwsOrganization) -> Result<bool, E
     if wanted == is_held(object) || (wanted && leaving) {
         return Ok(leaving && !wanted);
     }
-    let mut finalizers: Vec<String> = object.finalizers().iter().filter(|name| *name != FINALIZER).cloned().collect();
-    finalizers.extend(wanted.then(|| FINALIZER.to_owned()));
-    let api: Api<AwsOrganization> = Api::all(context.client.clone());
-    // With the version that was seen: somebody else's finalizer must not be lost.
-    let body = json!({"metadata": {"resourceVersion": object.metadata.resource_version, "finalizers": finalizers}});
-    match api.patch_metadata(&object.name_any(), &PatchParams::default(), &Patch::Merge(&body)).await {
-        // It is gone, which is what was wanted.
-        Err(kube::Error::Api(status)) if leaving && status.is_not_found() => {}
-        result => drop(result?),
-    }
+    finalizers::set(context.client.clone(), object, FINALIZER, wanted).await?;
     Ok(leaving && !wanted)
 }
 

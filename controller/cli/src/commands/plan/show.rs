@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use serde_json::{Value, json};
-use soc2_guardrails::plan::{EffectiveChange, EffectiveStatement};
+use soc2_guardrails::plan::EffectiveChange;
 use soc2_guardrails::{BaselinePlan, Drift, SetPlan, Step};
 
 use super::changes::{Change, Changes, SetChanges};
@@ -105,16 +105,6 @@ fn effective(changes: &Changes<'_>, set: &SetChanges<'_>) -> Vec<String> {
     lines
 }
 
-fn effective_json(change: &EffectiveChange) -> Value {
-    let statement = |found: &EffectiveStatement| json!({"sid": found.sid, "statement": found.text, "policy": found.policy, "at": found.at.0});
-    json!({
-        "target": change.target.0,
-        "removedStatements": change.gone.iter().map(statement).collect::<Vec<_>>(),
-        "addedStatements": change.new.iter().map(statement).collect::<Vec<_>>(),
-        "more": change.more,
-    })
-}
-
 /// For machines.
 pub fn json(changes: &Changes<'_>) -> Value {
     json!({"takeOver": changes.retag, "sets": changes.sets.iter().map(set).collect::<Vec<_>>()})
@@ -142,7 +132,7 @@ fn set(set: &SetChanges<'_>) -> Value {
         "detach": counts.detach,
         "delete": counts.delete,
         "drift": plan.drift.iter().map(ToString::to_string).collect::<Vec<_>>(),
-        "effective": set.effective.targets.iter().map(effective_json).collect::<Vec<_>>(),
+        "effective": set.effective.targets.iter().map(EffectiveChange::to_json).collect::<Vec<_>>(),
         "effectiveMore": set.effective.more,
         "schedule": set.schedule.json(),
         "steps": set.steps.iter().map(step).collect::<Vec<_>>(),
