@@ -200,10 +200,10 @@ pub(crate) fn principal_patterns(_: &mut SchemaGenerator) -> Schema {
         32,
         &text(
             700,
-            "self.matches('^arn:([*]|aws(-[a-z]+)*):iam::([*]|[0-9]{12}):(role|user)/[A-Za-z0-9+=,.@_/*?-]+$') && \
-             (!self.matches('[*][*?]*$') || self.matches(':(role|user)/[A-Za-z0-9+=,.@_-]+/[^:]*$'))",
-            "must be the ARN of an IAM role or user, in which wildcards may stand, such as arn:aws:iam::*:role/BreakGlass; one \
-             that ends in '*' needs a fixed path, such as arn:aws:iam::*:role/platform/*, or whoever can create a role is exempt",
+            "self.matches('^arn:([*]|aws(-[a-z]+)*):iam::([*]|[0-9]{12}):(role|user)/[A-Za-z0-9+=,.@_*?-][A-Za-z0-9+=,.@_/*?-]*$') && \
+             (!self.matches('/.*[*?]') || self.matches(':(role|user)/[A-Za-z0-9+=,.@_-]+/'))",
+            "must be the ARN of an IAM role or user, such as arn:aws:iam::*:role/BreakGlass; where wildcards stand in its name, a \
+             fixed path has to stand before them, as in arn:aws:iam::*:role/platform/*, or whoever can create a role is exempt",
         ),
         "must not name a pattern twice",
     )
