@@ -243,4 +243,8 @@ pub struct PostureGuardrails {
     /// Required guardrails that no policy provides.
     #[serde(default)]
     pub unprotected: Vec<String>,
+    /// Why none of them can act here: `ManagementAccount`, which SCPs do not affect. It counts neither as protected nor as
+    /// unprotected.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub not_applicable: Option<String>,
 }

@@ -36,6 +36,8 @@ pub(crate) struct Standing {
     pub(crate) unprotected: Box<[u16]>,
     /// Required guardrails of which nobody knows.
     pub(crate) protection_unknown: Box<[u16]>,
+    /// Guardrails cannot act in it: it is the management account.
+    pub(crate) is_management: bool,
     /// Granted exceptions that name it, the one that ends last first, whether they hold now or not.
     pub(crate) waivers: Option<Arc<[Arc<Waiver>]>>,
 }

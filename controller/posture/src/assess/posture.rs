@@ -274,7 +274,9 @@ impl<'a> Writer<'a> {
             return None;
         }
         let names = standing.unprotected.iter().filter_map(|number| plan.guardrails.get(usize::from(*number)));
-        Some(PostureGuardrails { unprotected: names.cloned().collect() })
+        // Design, section 6: guardrails of the management account are `NotApplicable: ManagementAccount`.
+        let not_applicable = standing.is_management.then(|| "ManagementAccount".to_owned());
+        Some(PostureGuardrails { unprotected: names.cloned().collect(), not_applicable })
     }
 }
 

@@ -46,6 +46,7 @@ pub(crate) fn standings(
             covered,
             unprotected,
             protection_unknown,
+            is_management: *id == organization.management_account,
             waivers: waivers.get(id).map(Arc::clone),
         };
         Some((*id, standing))

@@ -5,7 +5,7 @@ use soc2_posture::finding::Finding;
 use soc2_posture::organization::AccountState;
 use soc2_posture::source::HubError;
 
-use crate::scene::{ACCOUNT, FindingExt, HOME, LINKED, Scene, broken, catalog, finding, id};
+use crate::scene::{ACCOUNT, FindingExt, HOME, LINKED, MANAGEMENT, Scene, broken, catalog, finding, id};
 
 fn bytes(posture: &AccountPostureSpec) -> usize {
     serde_json::to_vec(posture).unwrap().len()
@@ -209,6 +209,18 @@ fn required_guardrails_that_no_policy_provides() {
     assert_eq!(unprotected(Some(protected)), Some(vec![]));
     assert_eq!(unprotected(Some(Protection::ManagementAccount)), Some(vec![]));
     assert_eq!(unprotected(Some(Protection::Unprotected)), Some(vec!["deny-leave-org".to_owned()]));
+    let of = |account: &str| {
+        let accounts = serde_json::json!({"include": [{"accountIds": [ACCOUNT, MANAGEMENT]}]});
+        let required = serde_json::json!({"targets": accounts, "guardrails": {"required": ["deny-leave-org"]}});
+        let scene = Scene::new().profile(required).but(|scene| {
+            let known = [(ACCOUNT, Protection::Unprotected), (MANAGEMENT, Protection::ManagementAccount)];
+            let known = known.into_iter().map(|(account, protection)| (id(account), protection)).collect();
+            scene.protection.insert("deny-leave-org".to_owned(), known);
+        });
+        scene.assess().posture(id(account), &scene.index()).unwrap().guardrails.unwrap().not_applicable
+    };
+    assert_eq!(of(MANAGEMENT).as_deref(), Some("ManagementAccount"));
+    assert_eq!(of(ACCOUNT), None);
     // Nobody knows: nothing is said.
     assert_eq!(unprotected(Some(Protection::Unknown { message: "not read".to_owned() })), None);
     assert_eq!(unprotected(None), None);
