@@ -10,7 +10,7 @@ use std::time::Instant;
 
 use soc2_aws::{AwsError, Directory, ErrorClass, NOT_PERMITTED, NewPolicy, PolicyWriter, Role, Tags as NewTags};
 use soc2_guardrails::hold::HOLD_TAG;
-use soc2_guardrails::{Because, Policy, PolicyBody, PolicyRef, Step, Withheld};
+use soc2_guardrails::{Because, Document, Policy, PolicyBody, PolicyRef, Step, Withheld};
 
 use super::guard::{Guard, Object, Stands};
 use super::observe::Observed;
@@ -244,7 +244,7 @@ impl<'a> Work<'a> {
         let id = match self.writer.create_policy(&new_policy(policy), guard).await {
             Ok(id) => id,
             // An earlier run created it and did not live to see the answer.
-            Err(error) if error.is("DuplicatePolicyException") => self.read_back(&policy.name, error).await?,
+            Err(error) if error.is("DuplicatePolicyException") => self.read_back(policy, error).await?,
             Err(error) => return Err(error),
         };
         self.created.insert(policy.name.clone(), id.clone());
@@ -252,14 +252,23 @@ impl<'a> Work<'a> {
         Ok(())
     }
 
-    /// The policy of this name, if it is ours.
-    async fn read_back(&self, name: &str, duplicate: AwsError) -> Result<String, AwsError> {
+    /// The policy of this name, if it is ours and says what is planned.
+    async fn read_back(&self, planned: &PolicyBody, duplicate: AwsError) -> Result<String, AwsError> {
+        let name = planned.name.as_str();
         let policies = self.directory.policies().await?;
         let Some(found) = policies.into_iter().find(|policy| policy.name == name) else { return Err(duplicate) };
         let tags = self.directory.policy_tags(&found.id).await?;
         let policy = Policy { name: found.name, aws_managed: found.aws_managed, tags, ..Policy::default() };
         if self.observed.owner.owns(&policy) {
-            return Ok(found.id);
+            let content = self.directory.policy_content(&found.id).await?;
+            let same =
+                matches!((Document::parse(&content), Document::parse(&planned.content)), (Ok(a), Ok(b)) if a == b);
+            if same {
+                return Ok(found.id);
+            }
+            // What nobody looked at is not attached: the next plan brings it up to date first.
+            let message = format!("policy {} exists and does not say what is planned: AWS is read again", found.id);
+            return Err(AwsError { class: ErrorClass::Transient, code: "PolicyDiffers".to_owned(), message });
         }
         let message =
             format!("policy {} has our name {name} but not our tags: rename or delete it; it is not touched", found.id);
