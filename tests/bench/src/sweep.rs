@@ -88,7 +88,7 @@ async fn sweep(world: &tempfile::NamedTempFile, flags: &[&str], per_second: u32)
         throttled: throttled(&operator).await?,
         rate: rate(&stand, &hub).await?,
         to_posture,
-        assess: longest_reconcile(&operator).await?,
+        assess: mean_reconcile(&operator).await?,
         resident_before,
         resident: operator.metric("process_resident_memory_bytes ").await?,
     })
@@ -126,7 +126,7 @@ async fn throttled(operator: &Operator) -> Result<f64> {
 }
 
 /// Mean time of a profile's reconcile: assessing and reporting.
-async fn longest_reconcile(operator: &Operator) -> Result<f64> {
+async fn mean_reconcile(operator: &Operator) -> Result<f64> {
     let sum = operator.metric("soc2_reconcile_duration_seconds_sum{kind=\"ComplianceProfile\"}").await?;
     let count = operator.metric("soc2_reconcile_duration_seconds_count{kind=\"ComplianceProfile\"}").await?;
     Ok(sum / count.max(1.0))
