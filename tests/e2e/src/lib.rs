@@ -17,6 +17,7 @@ pub mod promise;
 pub mod replicas;
 pub mod router;
 pub mod sandbox;
+pub mod skew;
 pub mod stand;
 pub mod tap;
 pub mod wait;

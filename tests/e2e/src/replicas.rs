@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use crate::operator::{Operator, OperatorOptions};
 use crate::sandbox::Sandbox;
+use crate::skew;
 use crate::stand::Stand;
 use crate::wait::PATIENCE;
 
@@ -15,6 +16,8 @@ use crate::wait::PATIENCE;
 pub const LEASES: &str = "/apis/coordination.k8s.io/v1/namespaces/soc2-operator/leases";
 /// Name of the Lease for what belongs to no organization.
 const COMMON: &str = "soc2-operator";
+/// How the identity of a replica begins; its number follows.
+const NAME: &str = "replica-";
 
 /// The processes, by identity.
 pub struct Replicas {
@@ -22,13 +25,30 @@ pub struct Replicas {
     /// The running ones.
     pub running: BTreeMap<String, Operator>,
     started: usize,
+    /// By how many seconds the wall clock of every second one is ahead.
+    skew: i64,
 }
 
 impl Replicas {
     /// None yet.
     #[must_use]
     pub fn new(options: OperatorOptions) -> Self {
-        Self { options, running: BTreeMap::new(), started: 0 }
+        Self { options, running: BTreeMap::new(), started: 0, skew: 0 }
+    }
+
+    /// The same, but the wall clock of each second one that starts is so many seconds ahead of that of the one before it.
+    #[must_use]
+    pub fn with_clocks_apart(self, seconds: i64) -> Self {
+        Self { skew: seconds, ..self }
+    }
+
+    /// By how many seconds the wall clock of a replica is ahead.
+    ///
+    /// # Errors
+    /// When it is none of these.
+    pub fn ahead(&self, identity: &str) -> Result<i64> {
+        let number: usize = identity.strip_prefix(NAME).context("no replica")?.parse()?;
+        Ok(if number % 2 == 1 { self.skew } else { 0 })
     }
 
     /// Starts one more; gives its identity.
@@ -36,11 +56,15 @@ impl Replicas {
     /// # Errors
     /// When it does not come up.
     pub async fn start(&mut self) -> Result<String> {
-        let identity = format!("replica-{}", self.started);
+        let identity = format!("{NAME}{}", self.started);
         self.started += 1;
         let mut options = self.options.clone();
         options.logs = options.logs.join(&identity);
         options.identity.clone_from(&identity);
+        let ahead = self.ahead(&identity)?;
+        if ahead != 0 {
+            options.env.extend(skew::clock(&self.options.logs, ahead)?);
+        }
         self.running.insert(identity.clone(), Operator::start(options).await?);
         Ok(identity)
     }

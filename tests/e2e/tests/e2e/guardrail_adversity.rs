@@ -5,7 +5,7 @@ use e2e::eventually;
 use e2e::objects::automatic_set;
 use e2e::promise::Before;
 use e2e::stand::Stand;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::guardrail_changes::organization;
 use crate::guardrails::{content, targets, writes};
@@ -17,7 +17,7 @@ fn set(path: &str) -> String {
 }
 
 #[tokio::test]
-async fn conflicts_throttling_and_lags_cost_no_needless_write() -> Result<()> {
+async fn conflicts_throttling_lags_and_a_person_cost_no_needless_write() -> Result<()> {
     let stand = Stand::start().await?;
     // What is written is seen half a minute later, and enforced after a quarter of an hour.
     stand.sandbox.post("/settings", json!({"readLagMs": 30_000, "enforceLagMs": 900_000})).await?;
@@ -32,11 +32,16 @@ async fn conflicts_throttling_and_lags_cost_no_needless_write() -> Result<()> {
     attached(&stand, &[&prod]).await?;
     stand.plane.apply_yaml(&set("Workloads")).await?;
     attached(&stand, &[&prod, &workloads]).await?;
+    // A person edits what was just written, half way through the change.
+    let original = edited(&stand, 1).await?;
+    stand.sandbox.post("/clock", json!({"advanceSeconds": 31})).await?;
+    undone(&stand, 1, &original).await.with_context(|| operator.log())?;
+    attached(&stand, &[&prod, &workloads]).await?;
     // The operator's clock says 8 s, the sandbox's a quarter of an hour: what it waits for.
     stand.sandbox.post("/clock", json!({"advanceSeconds": 900})).await?;
     attached(&stand, &[&workloads]).await.with_context(|| operator.log())?;
     let done = writes(&stand).await?;
-    ensure!(done.len() == 4, "create, attach, attach, detach, and nothing more: {done:#?}");
+    ensure!(done.len() == 5, "create, attach, attach, update, detach, and nothing more: {done:#?}");
     before.kept(&stand.sandbox).await?;
     stand.condition("grset", "all", "InSync", "True", "InSync").await?;
     Ok(())
@@ -51,23 +56,33 @@ async fn a_person_who_edits_meanwhile_is_answered_once_for_each_edit() -> Result
     stand.plane.apply_yaml(&organization("0s")?).await?;
     stand.plane.apply_yaml(&set("Workloads")).await?;
     stand.condition("grset", "all", "InSync", "True", "InSync").await.with_context(|| operator.log())?;
-    let original = stand.sandbox.policy(POLICY).await?.context("no policy")?;
-    let id = original["id"].as_str().context("id")?.to_owned();
     let count = writes(&stand).await?.len();
     for edit in 1..=2 {
-        let text = json!({"Version": "2012-10-17", "Statement": [{"Sid": format!("Edit{edit}"), "Effect": "Deny", "Action": "s3:PutObject", "Resource": "*"}]});
-        stand.sandbox.post(&format!("/world/policies/{id}"), json!({"content": text.to_string()})).await?;
-        eventually(&format!("edit {edit} to be undone"), || async {
-            let found = stand.sandbox.policy(POLICY).await?.context("gone")?;
-            ensure!(content(&found) == content(&original) && targets(&found) == targets(&original), "{found:#}");
-            Ok(())
-        })
-        .await?;
+        let original = edited(&stand, edit).await?;
+        undone(&stand, edit, &original).await?;
     }
     stand.condition("grset", "all", "InSync", "True", "InSync").await?;
     let done = writes(&stand).await?.len() - count;
     ensure!(done == 2, "{done} writes for 2 edits");
     Ok(())
+}
+
+/// A person replaces the content of the policy; gives the policy as it was.
+async fn edited(stand: &Stand, edit: u8) -> Result<Value> {
+    let original = stand.sandbox.policy(POLICY).await?.context("no policy")?;
+    let id = original["id"].as_str().context("id")?;
+    let text = json!({"Version": "2012-10-17", "Statement": [{"Sid": format!("Edit{edit}"), "Effect": "Deny", "Action": "s3:PutObject", "Resource": "*"}]});
+    stand.sandbox.post(&format!("/world/policies/{id}"), json!({"content": text.to_string()})).await?;
+    Ok(original)
+}
+
+async fn undone(stand: &Stand, edit: u8, original: &Value) -> Result<()> {
+    eventually(&format!("edit {edit} to be undone"), || async {
+        let found = stand.sandbox.policy(POLICY).await?.context("gone")?;
+        ensure!(content(&found) == content(original) && targets(&found) == targets(original), "{found:#}");
+        Ok(())
+    })
+    .await
 }
 
 async fn attached(stand: &Stand, wanted: &[&str]) -> Result<()> {
