@@ -135,6 +135,28 @@ fn a_policy_is_not_changed_where_it_is_not_wanted_any_more() {
 }
 
 #[test]
+fn a_policy_that_somebody_edits_half_way_through_a_move_up_is_put_back_and_not_replaced() {
+    let mut world = world();
+    let prod = regions("all", units(&world.org, &["Workloads/Prod"], &[]), &["eu-west-1"]);
+    settle(&mut world, &[prod]);
+    let id =
+        world.inventory.policies.iter().find(|(_, policy)| world.owner.owns(policy)).map(|(id, _)| id.clone()).unwrap();
+    let content = world.inventory.policies[&id].content.clone();
+    let wide = regions("all", units(&world.org, &["Workloads"], &[]), &["eu-west-1"]);
+    let plan = world.plan(std::slice::from_ref(&wide));
+    world.apply(&plan.steps);
+    // It is at both units now. What it is to say holds at the lower one too, by inheritance.
+    world.inventory.policies.get_mut(&id).unwrap().content = deny("s3:PutObject");
+    let plan = world.plan(std::slice::from_ref(&wide));
+    let counts = plan.sets[0].counts();
+    assert_eq!((counts.update, counts.create, counts.attach), (1, 0, 0), "{:?}", words(&plan.steps));
+    world.apply(&plan.steps);
+    assert_eq!(world.inventory.policies[&id].content, content);
+    settle(&mut world, &[wide]);
+    assert_eq!(ours(&world).len(), 1);
+}
+
+#[test]
 fn a_replacement_may_take_the_slot_that_is_kept_free_for_it() {
     let mut world = world();
     let org = world.org.clone();

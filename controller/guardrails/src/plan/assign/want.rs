@@ -2,12 +2,15 @@
 
 use std::collections::BTreeSet;
 
+use soc2_posture::organization::Organization;
+
 use crate::cover::{Target, TargetId};
 use crate::document::Document;
 use crate::plan::compile::Compiled;
 use crate::plan::input::SetInput;
 use crate::plan::ownership::Carrier;
 use crate::plan::strength::still_denies;
+use crate::tree::path;
 
 /// One thing that is said of a baseline, by one set, or by several whose changes the same lets through.
 pub(super) struct Want<'d, 'a> {
@@ -85,10 +88,12 @@ impl<'d, 'a> Want<'d, 'a> {
         self.compiled.is_content(&carrier.policy.content)
     }
 
-    /// Whether a policy may be made to say this where it is: nobody has it who should not have it then; and, where others want the
-    /// baseline on the same accounts (`alone` is false), it denies no less then. What takes its place might come later.
-    pub(super) fn may_change(&self, carrier: &Carrier<'_>, alone: bool) -> bool {
-        let wanted = |target: &String| self.targets.contains(&TargetId(target.clone()));
+    /// Whether a policy may be made to say this where it is: nobody has it who should not have it then, there or from above; and, where
+    /// others want the baseline on the same accounts (`alone` is false), it denies no less then. What takes its place might come later.
+    pub(super) fn may_change(&self, carrier: &Carrier<'_>, org: &Organization, alone: bool) -> bool {
+        let here = |unit: &str| self.targets.contains(&TargetId(unit.to_owned()));
+        let from_above = |target: &str| path(org, target).is_some_and(|above| above.into_iter().any(here));
+        let wanted = |target: &String| here(target) || from_above(target);
         let denies = || {
             let found = Document::parse(&carrier.policy.content);
             found.is_ok_and(|found| still_denies(&self.compiled.written, &found))
