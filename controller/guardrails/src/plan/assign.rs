@@ -121,7 +121,7 @@ fn assign(
     let there: Vec<(&str, &Carrier<'_>)> = ownership.of_baseline(baseline).collect();
     if let [want] = wants {
         let its = |(key, carrier): &(&str, &Carrier<'_>)| {
-            *key == baseline && (!unclear || carrier.policy.targets.is_empty()) && want.may_change(carrier, org, true)
+            *key == baseline && (!unclear || carrier.policy.targets.is_empty()) && want.may_change_below(carrier, org)
         };
         if there.is_empty() || (there.len() == 1 && there.iter().all(its)) {
             want.key = Some(baseline.to_owned());
@@ -130,7 +130,7 @@ fn assign(
     }
     let alone: Vec<bool> = (0..wants.len()).map(|number| is_alone(wants, number, org)).collect();
     let alone = |number: usize| alone.get(number) == Some(&true);
-    let mut given = keep(baseline, wants, &there, org, &alone);
+    let mut given = keep(baseline, wants, &there, &alone);
     // Those that are written come first.
     let mut order: Vec<usize> = (0..wants.len()).collect();
     order.sort_by_key(|number| wants.get(*number).is_some_and(Want::comes_last));
@@ -140,7 +140,7 @@ fn assign(
         let own = ownership.carrier(baseline);
         let free = own.is_none_or(|own| {
             own.policy.targets.is_empty()
-                || (!unclear && (want.may_change(own, org, alone(number)) || want.is_said_by(own).is_none()))
+                || (!unclear && (want.may_change(own, alone(number)) || want.is_said_by(own).is_none()))
         });
         // What only looks would share a policy if it were written.
         let key = if let Some(twin) = wants.iter().find(|one| want.looks && one.key.is_some() && one.is_twin(want)) {
@@ -162,7 +162,6 @@ fn keep(
     baseline: &str,
     wants: &mut [Want<'_, '_>],
     there: &[(&str, &Carrier<'_>)],
-    org: &Organization,
     alone: &dyn Fn(usize) -> bool,
 ) -> BTreeSet<String> {
     let written: BTreeSet<TargetId> =
@@ -172,7 +171,7 @@ fn keep(
         for (number, want) in wants.iter().enumerate() {
             let says = want.is_said_by(carrier);
             let shared = want.shared(carrier, &written);
-            let may = says.is_none() || want.may_change(carrier, org, alone(number));
+            let may = says.is_none() || want.may_change(carrier, alone(number));
             // Where it is at another's targets who says the same, it is that one's.
             let anothers = |other: &Want<'_, '_>| other.says == want.says && other.shared(carrier, &written) > 0;
             let idle = carrier.policy.targets.is_empty() || !(want.looks || wants.iter().any(anothers));

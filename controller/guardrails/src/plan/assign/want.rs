@@ -88,16 +88,21 @@ impl<'d, 'a> Want<'d, 'a> {
         self.compiled.is_content(&carrier.policy.content)
     }
 
-    /// Whether a policy may be made to say this where it is: nobody has it who should not have it then, there or from above; and, where
-    /// others want the baseline on the same accounts (`alone` is false), it denies no less then. What takes its place might come later.
-    pub(super) fn may_change(&self, carrier: &Carrier<'_>, org: &Organization, alone: bool) -> bool {
-        let here = |unit: &str| self.targets.contains(&TargetId(unit.to_owned()));
-        let from_above = |target: &str| path(org, target).is_some_and(|above| above.into_iter().any(here));
-        let wanted = |target: &String| here(target) || from_above(target);
+    /// Whether a policy may be made to say this where it is: nobody has it who should not have it then; and, where others want the
+    /// baseline on the same accounts (`alone` is false), it denies no less then. What takes its place might come later.
+    pub(super) fn may_change(&self, carrier: &Carrier<'_>, alone: bool) -> bool {
+        let wanted = |target: &String| self.targets.contains(&TargetId(target.clone()));
         let denies = || {
             let found = Document::parse(&carrier.policy.content);
             found.is_ok_and(|found| still_denies(&self.compiled.written, &found))
         };
         self.drift || carrier.adopt || (carrier.policy.targets.iter().all(wanted) && (alone || denies()))
+    }
+    /// The same where nobody else says anything of the baseline: then it may also be below where it is wanted, as what it is to say
+    /// holds there anyway.
+    pub(super) fn may_change_below(&self, carrier: &Carrier<'_>, org: &Organization) -> bool {
+        let here = |unit: &str| self.targets.contains(&TargetId(unit.to_owned()));
+        let below = |target: &String| path(org, target).is_some_and(|above| above.into_iter().any(here));
+        self.may_change(carrier, true) || carrier.policy.targets.iter().all(below)
     }
 }
