@@ -3,6 +3,7 @@
 //! It shares no code with the product that it checks. README.md beside this crate says what is strict, what is not
 //! modelled, and how a world file and the control port look.
 
+mod access;
 pub mod call;
 pub mod calls;
 pub mod clock;
@@ -11,6 +12,7 @@ pub mod control;
 pub mod events;
 pub mod faults;
 pub mod history;
+pub mod iam;
 pub mod identity;
 pub mod limits;
 pub mod organizations;

@@ -205,18 +205,13 @@ impl State {
 
     fn plan(&mut self, admitted: &Admitted, effect: &Effect) -> Plan {
         let (service, call) = (admitted.service, &admitted.call);
-        let action = service.action(&call.operation);
-        let resource = || if service == Service::Sqs { sqs::resource(call) } else { "*".to_owned() };
-        let denied = || Plan::Refuse(service.access_denied(&call.principal, &action, &resource()));
         match effect.kind {
             Some(FaultKind::Throttle) => return Plan::Refuse(service.throttled()),
             Some(FaultKind::ServerError) => return Plan::Refuse(service.broken()),
             Some(FaultKind::Timeout) => return Plan::Hang,
             Some(FaultKind::Cut) => return Plan::Cut,
-            Some(FaultKind::AccessDenied) => return denied(),
-            Some(FaultKind::DeniedByScp) => {
-                return Plan::Refuse(service.denied_by_scp(&call.principal, &action, &resource()));
-            }
+            Some(FaultKind::AccessDenied) => return Plan::Refuse(self.as_if_denied(service, call, false)),
+            Some(FaultKind::DeniedByScp) => return Plan::Refuse(self.as_if_denied(service, call, true)),
             Some(FaultKind::Conflict) => return Plan::Refuse(organizations::concurrent_modification()),
             Some(FaultKind::ChangesInProgress) => return Plan::Refuse(organizations::changes_in_progress()),
             _ => {}
@@ -227,10 +222,9 @@ impl State {
         {
             return Plan::Refuse(service.throttled());
         }
-        // GetCallerIdentity is always allowed; without a caller only AssumeRoleWithWebIdentity gets here.
-        let free = call.operation == "GetCallerIdentity";
-        if !free && admitted.caller.as_ref().is_some_and(|caller| !caller.may(&action)) {
-            return denied();
+        // Without a caller only AssumeRoleWithWebIdentity gets here.
+        if let Some(refusal) = admitted.caller.as_ref().and_then(|caller| self.denied(service, caller, call)) {
+            return Plan::Refuse(refusal);
         }
         if effect.kind == Some(FaultKind::CutAfter) { Plan::DoAndCut } else { Plan::Do }
     }
@@ -336,13 +330,6 @@ impl Service {
         }
     }
 
-    /// The permission that an operation asks for.
-    fn action(self, operation: &str) -> String {
-        // A batch needs what each of its entries needs.
-        let operation = if self == Self::Sqs { operation.trim_end_matches("Batch") } else { operation };
-        format!("{}:{operation}", self.name())
-    }
-
     fn unauthenticated(self, refused: Refused) -> ApiError {
         match refused {
             Refused::Unknown => self.refusal(
@@ -355,27 +342,6 @@ impl Service {
                 "ExpiredToken",
                 "The security token included in the request is expired",
             ),
-        }
-    }
-
-    fn access_denied(self, arn: &str, action: &str, resource: &str) -> ApiError {
-        // SQS spells its actions small.
-        let action = if self == Self::Sqs { action.to_ascii_lowercase() } else { action.to_owned() };
-        let why = format!("because no identity-based policy allows the {action} action");
-        self.denied(arn, &action, resource, &why)
-    }
-
-    fn denied_by_scp(self, arn: &str, action: &str, resource: &str) -> ApiError {
-        self.denied(arn, action, resource, "with an explicit deny in a service control policy")
-    }
-
-    fn denied(self, arn: &str, action: &str, resource: &str, why: &str) -> ApiError {
-        let error = sts::access_denied(arn, action, resource);
-        let why = format!("{} {why}", error.message);
-        match self {
-            Self::Organizations => ApiError::bad_request("AccessDeniedException", why),
-            Self::SecurityHub | Self::Sqs => ApiError::new(403, "AccessDeniedException", why),
-            Self::Sts => ApiError { message: why, ..error },
         }
     }
 }

@@ -129,6 +129,8 @@ pub struct OrganizationSection {
     /// Member accounts that may read the organization.
     #[serde(default)]
     pub delegated_administrators: Vec<AccountId>,
+    /// The organization's resource policy: what member accounts may do beside that.
+    pub delegation_policy: Option<Value>,
     /// `aws`, `aws-us-gov` or `aws-cn`.
     #[serde(default = "aws")]
     pub partition: Partition,
@@ -282,8 +284,10 @@ pub struct RoleEntry {
     pub external_id: Option<String>,
     /// Who may assume it: `*`, an account id, an ARN, `web-identity`.
     pub trusts: Vec<Name>,
-    /// Actions that it may use, such as `securityhub:Get*`; everything when left out.
+    /// Actions that it may use, such as `securityhub:Get*`, with any resource; everything when left out.
     pub allow: Option<Vec<String>>,
+    /// In the place of `allow`: a policy document of IAM, or several.
+    pub policy: Option<Value>,
     /// Longest session.
     #[serde(default = "an_hour")]
     pub max_session_seconds: i64,
@@ -303,8 +307,10 @@ pub struct CredentialEntry {
     pub principal: String,
     /// Account of the user.
     pub account: AccountId,
-    /// Actions that the user may use; everything when left out.
+    /// Actions that the user may use, with any resource; everything when left out.
     pub allow: Option<Vec<String>>,
+    /// In the place of `allow`: a policy document of IAM, or several.
+    pub policy: Option<Value>,
 }
 
 #[cfg(test)]

@@ -19,6 +19,12 @@ pub(super) fn access_denied() -> ApiError {
     ApiError::bad_request("AccessDeniedException", "You don't have permissions to access this resource.")
 }
 
+/// The organization's delegation policy does not give an account a right.
+pub(super) fn not_delegated(principal: &str, action: &str, resource: &str, why: &str) -> ApiError {
+    let error = crate::sts::access_denied(principal, action, resource);
+    ApiError::bad_request("AccessDeniedException", format!("{} {why}", error.message))
+}
+
 pub(super) fn not_in_use() -> ApiError {
     ApiError::bad_request("AWSOrganizationsNotInUseException", "Your account is not a member of an organization.")
 }

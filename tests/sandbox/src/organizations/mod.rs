@@ -6,6 +6,7 @@ mod errors;
 mod ids;
 mod input;
 mod lag;
+mod needs;
 mod outside;
 mod paging;
 mod policies;
@@ -33,6 +34,7 @@ pub use tree::AccountState;
 
 use crate::call::{Answer, ApiError, Call};
 use crate::history::Change;
+use crate::iam;
 use policies::PolicyBook;
 use tree::Tree;
 
@@ -44,6 +46,8 @@ pub struct Organization {
     feature_set: String,
     in_use: bool,
     delegated: BTreeSet<String>,
+    /// What member accounts may do beside that.
+    delegation: Option<iam::Policy>,
     enabled: BTreeSet<&'static str>,
     /// Where the API is served; other Regions refuse.
     home_region: &'static str,
@@ -113,12 +117,10 @@ impl Organization {
         if !self.in_use || !self.tree.accounts.contains_key(&call.account) {
             return Err(errors::not_in_use());
         }
-        let management = call.account == self.tree.management;
-        let delegated = !writes && self.delegated.contains(&call.account);
-        if management || delegated || call.operation == "DescribeOrganization" {
+        if call.account == self.tree.management || call.operation == "DescribeOrganization" {
             return Ok(());
         }
-        Err(errors::access_denied())
+        self.delegated_to(call, !writes && self.delegated.contains(&call.account))
     }
 
     /// Whether the account exists, whatever its state.

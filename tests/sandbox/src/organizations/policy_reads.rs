@@ -5,19 +5,26 @@ use serde_json::{Value, json};
 use super::input::{Input, POLICY_ID, TARGET_ID};
 use super::paging::page;
 use super::policies::Policy;
-use super::{Organization, errors};
+use super::{Organization, PolicyType, errors};
 use crate::call::{Answer, Call};
 
 impl Organization {
+    pub(super) fn policy_arn(&self, policy: &Policy) -> String {
+        if policy.managed {
+            let kind = policy.kind.name.to_ascii_lowercase();
+            return format!("arn:{}:organizations::aws:policy/{kind}/{}", self.tree.partition, policy.id);
+        }
+        self.arn_of_policy(policy.kind, &policy.id)
+    }
+
+    /// ARN of a policy that is not AWS's.
+    pub(super) fn arn_of_policy(&self, kind: &PolicyType, id: &str) -> String {
+        self.tree.arn("policy", &format!("{}/{id}", kind.name.to_ascii_lowercase()))
+    }
+
     pub(super) fn show_summary(&self, policy: &Policy) -> Value {
-        let kind = policy.kind.name.to_ascii_lowercase();
-        let arn = if policy.managed {
-            format!("arn:{}:organizations::aws:policy/{kind}/{}", self.tree.partition, policy.id)
-        } else {
-            self.tree.arn("policy", &format!("{kind}/{}", policy.id))
-        };
         json!({
-            "Id": policy.id, "Arn": arn, "Name": policy.name, "Description": policy.description,
+            "Id": policy.id, "Arn": self.policy_arn(policy), "Name": policy.name, "Description": policy.description,
             "Type": policy.kind.name, "AwsManaged": policy.managed,
         })
     }

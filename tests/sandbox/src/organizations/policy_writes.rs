@@ -49,11 +49,8 @@ impl Organization {
             let message = "You attempted to exceed the number of policies that you can have in an organization.";
             return Err(errors::constraint("POLICY_NUMBER_LIMIT_EXCEEDED", message));
         }
+        let id: Arc<str> = id.unwrap_or_else(|| self.next_policy_id(draft.kind, draft.name)).into();
         self.made += 1;
-        let made = self.made.to_string();
-        let id: Arc<str> = id
-            .unwrap_or_else(|| format!("p-{}", ids::digest(&[&self.tree.id, draft.kind.name, draft.name, &made], 8)))
-            .into();
         let policy = Policy {
             id: Arc::clone(&id),
             name: draft.name.to_owned(),
@@ -65,6 +62,12 @@ impl Organization {
         };
         self.book.put(policy, by);
         Ok(id)
+    }
+
+    /// The id that the next policy gets.
+    pub(super) fn next_policy_id(&self, kind: &PolicyType, name: &str) -> String {
+        let made = (self.made + 1).to_string();
+        format!("p-{}", ids::digest(&[&self.tree.id, kind.name, name, &made], 8))
     }
 
     /// Changes a policy that is not AWS's.

@@ -10,6 +10,7 @@ use super::policy_writes::Draft;
 use super::tree::{Account, Tree};
 use super::{Organization, PolicyType, ids};
 use crate::clock::{moment, shifted};
+use crate::iam;
 use crate::world::{
     AccountEntry, FeatureSet, Generate, OrganizationSection, OuEntry, PolicyEntry, World, content_text,
 };
@@ -80,12 +81,15 @@ impl Organization {
         };
         let delegated: BTreeSet<String> =
             world.organization.delegated_administrators.iter().map(|account| account.0.clone()).collect();
+        let delegation = world.organization.delegation_policy.as_ref();
+        let delegation = delegation.map(iam::Policy::of_resource).transpose().context("delegationPolicy")?;
         Ok(Self {
             tree,
             book: PolicyBook::new(),
             feature_set: feature_set.to_owned(),
             in_use: world.organization.in_use,
             delegated,
+            delegation,
             enabled: BTreeSet::new(),
             home_region,
             made: 0,

@@ -26,7 +26,7 @@ pub(super) fn check_count(tags: usize) -> Result<(), ApiError> {
 
 impl Tree {
     /// Tags of a root, OU or account.
-    fn tags(&self, id: &str) -> Option<&Tags> {
+    pub(super) fn tags(&self, id: &str) -> Option<&Tags> {
         self.node(id).map(|node| match node {
             Node::Root => &self.root_tags,
             Node::Ou(ou) => &ou.tags,

@@ -41,7 +41,7 @@ queues:
             user_id: account.into(),
             account: account.into(),
             role: None,
-            allow: None,
+            rights: crate::iam::Rights::Everything,
         };
         let mut input = input;
         if input.get("QueueUrl").is_none() && operation != "GetQueueUrl" {

@@ -3,4 +3,5 @@
 
 mod client;
 mod control;
+mod rights;
 mod wire;
