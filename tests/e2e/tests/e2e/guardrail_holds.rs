@@ -27,7 +27,7 @@ async fn in_place(stand: &Stand) -> Result<(Value, String)> {
 async fn listening(stand: &Stand) -> Result<(Operator, Value, String)> {
     let operator = stand.operator().await?;
     let (original, id) = in_place(stand).await?;
-    let queue = "    events: {queueUrl: \"https://sqs.us-east-1.amazonaws.com/111111111111/soc2-organization\", role: {arn: \"arn:aws:iam::111111111111:role/soc2-organization-events\", externalId: acme-7}}\n    writeRole:";
+    let queue = "    events: {queueUrl: \"https://sqs.us-east-1.amazonaws.com/111111111111/soc2-organization\", role: {arn: \"arn:aws:iam::111111111111:role/soc2-events\", externalId: acme-7}}\n    writeRole:";
     let organization = Stand::hasty_organization()?
         .replace("    writeRole:", queue)
         .replace("organizationInterval: 5s", "organizationInterval: 1h");

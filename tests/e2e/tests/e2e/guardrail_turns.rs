@@ -156,7 +156,7 @@ async fn what_a_person_undoes_before_it_shows_is_put_back_as_soon_as_an_event_te
     let operator = stand.operator().await?;
     let original = enforced(&stand).await?;
     let (id, target) = (original["id"].as_str().context("id")?.to_owned(), targets(&original)[0].clone());
-    let queue = "    events: {queueUrl: \"https://sqs.us-east-1.amazonaws.com/111111111111/soc2-organization\", role: {arn: \"arn:aws:iam::111111111111:role/soc2-organization-events\", externalId: acme-7}}\n    writeRole:";
+    let queue = "    events: {queueUrl: \"https://sqs.us-east-1.amazonaws.com/111111111111/soc2-organization\", role: {arn: \"arn:aws:iam::111111111111:role/soc2-events\", externalId: acme-7}}\n    writeRole:";
     stand.plane.apply_yaml(&Stand::hasty_organization()?.replace("    writeRole:", queue)).await?;
     stand.condition("awsorg", "acme", "EventsReceived", "True", "Receiving").await?;
     stand.condition("grset", "leave-org", "InSync", "True", "InSync").await?;
