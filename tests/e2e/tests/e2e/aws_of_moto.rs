@@ -19,6 +19,15 @@ pub(crate) struct Moto {
     _server: Server,
     _watchdog: Watchdog,
     pub(crate) url: String,
+    /// Who the CLI is.
+    admin: Keys,
+}
+
+/// An access key of a user and its secret.
+#[derive(Clone)]
+pub(crate) struct Keys {
+    pub(crate) id: String,
+    pub(crate) secret: String,
 }
 
 impl Moto {
@@ -36,7 +45,8 @@ impl Moto {
             }
             tokio::time::sleep(std::time::Duration::from_millis(50)).await;
         };
-        let moto = Self { _server: server, _watchdog: watchdog, url };
+        let admin = Keys { id: "test".to_owned(), secret: "test".to_owned() };
+        let moto = Self { _server: server, _watchdog: watchdog, url, admin };
         eventually("moto server", || async { moto.aws(&["sts", "get-caller-identity"]).map(drop) }).await?;
         Ok(moto)
     }
@@ -45,13 +55,39 @@ impl Moto {
         let output = Command::new("aws")
             .args(["--endpoint-url", &self.url, "--region", REGION, "--output", "json"])
             .args(args)
-            .env("AWS_ACCESS_KEY_ID", "test")
-            .env("AWS_SECRET_ACCESS_KEY", "test")
+            .env("AWS_ACCESS_KEY_ID", &self.admin.id)
+            .env("AWS_SECRET_ACCESS_KEY", &self.admin.secret)
             .env("AWS_PAGER", "")
             .output()
             .context("the AWS CLI is not in PATH: run `make tools`")?;
         ensure!(output.status.success(), "aws {args:?}: {}", String::from_utf8_lossy(&output.stderr));
         if output.stdout.is_empty() { Ok(Value::Null) } else { Ok(serde_json::from_slice(&output.stdout)?) }
+    }
+
+    /// A new user.
+    pub(crate) fn user(&self, name: &str) -> Result<Keys> {
+        self.aws(&["iam", "create-user", "--user-name", name])?;
+        let given = self.aws(&["iam", "create-access-key", "--user-name", name])?;
+        let given = |field: &str| given["AccessKey"][field].as_str().map(str::to_owned).context("access key");
+        Ok(Keys { id: given("AccessKeyId")?, secret: given("SecretAccessKey")? })
+    }
+
+    /// Gives a user a policy, in the place of one that it may have.
+    pub(crate) fn grant(&self, user: &str, policy: &Value) -> Result<()> {
+        let put = ["iam", "put-user-policy", "--policy-name", "its", "--user-name", user];
+        self.aws(&[&put[..], &["--policy-document", &policy.to_string()]].concat()).map(drop)
+    }
+
+    /// From now on signatures are verified and policies hold; the CLI is a user who may do everything.
+    pub(crate) async fn enforce(&mut self) -> Result<()> {
+        let admin = self.user("admin")?;
+        let everything = json!({"Effect": "Allow", "Action": "*", "Resource": "*"});
+        self.grant("admin", &json!({"Version": "2012-10-17", "Statement": [everything]}))?;
+        let url = format!("{}/moto-api/reset-auth", self.url);
+        let request = reqwest::Client::new().post(url).header("content-type", "text/plain").body("0");
+        request.send().await?.error_for_status()?;
+        self.admin = admin;
+        Ok(())
     }
 
     fn import(&self, control: &str, status: &str) -> Result<()> {

@@ -1,27 +1,44 @@
-//! Checkpoints in an object store: the operator's state in moto's S3.
+//! Checkpoints in an object store: the operator's state in moto's S3, with the policy that is shipped for it, which moto enforces.
 
 use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
 use e2e::stand::Stand;
-use e2e::{Operator, OperatorOptions, eventually};
+use e2e::{Operator, OperatorOptions, Sandbox, eventually};
 use serde_json::Value;
 
-use crate::aws_of_moto::Moto;
+use crate::aws_of_moto::{Keys, Moto};
+use crate::shipped_policies::{POD_KEY, document};
 
-const KEY: &str = "acme/feed-acme.checkpoint";
+/// Bucket and prefix are those of the shipped policy.
+const BUCKET: &str = "acme-soc2";
+const KEY: &str = "state/feed-acme.checkpoint";
+const USER: &str = "operator-pod";
 
-fn options(stand: &Stand, s3: &Moto) -> OperatorOptions {
+/// The demo's world with the key that the operator has in S3 too.
+async fn stand(keys: &Keys) -> Result<Stand> {
+    let dir = tempfile::tempdir()?;
+    let world = std::fs::read_to_string(Sandbox::demo_world())?.replace(POD_KEY, &keys.id);
+    let path = dir.path().join("world.yaml");
+    std::fs::write(&path, world)?;
+    Stand::start_world(path, &["--no-limits"]).await
+}
+
+fn options(stand: &Stand, s3: &Moto, keys: &Keys) -> OperatorOptions {
     OperatorOptions {
-        state: "s3://soc2-state/acme".into(),
-        env: vec![("AWS_ENDPOINT_URL_S3".to_owned(), s3.url.clone())],
+        state: "s3://acme-soc2/state".into(),
+        access_key: keys.id.clone(),
+        env: vec![
+            ("AWS_ENDPOINT_URL_S3".to_owned(), s3.url.clone()),
+            ("AWS_SECRET_ACCESS_KEY".to_owned(), keys.secret.clone()),
+        ],
         ..stand.operator_options()
     }
 }
 
 /// The object as moto has it.
 fn object(s3: &Moto) -> Result<Value> {
-    s3.aws(&["s3api", "head-object", "--bucket", "soc2-state", "--key", KEY])
+    s3.aws(&["s3api", "head-object", "--bucket", BUCKET, "--key", KEY])
 }
 
 async fn applied(stand: &Stand) -> Result<()> {
@@ -40,20 +57,25 @@ async fn settled(stand: &Stand) -> Result<()> {
 
 #[tokio::test]
 async fn a_restart_goes_on_from_the_object_and_a_damaged_one_counts_as_none() -> Result<()> {
-    let stand = Stand::start().await?;
-    let s3 = Moto::start(stand.dir.path()).await?;
+    let logs = tempfile::tempdir()?;
+    let mut s3 = Moto::start(logs.path()).await?;
+    let keys = s3.user(USER)?;
+    let policy = document("state-bucket")?;
+    s3.grant(USER, &policy)?;
+    s3.enforce().await?;
+    let stand = stand(&keys).await?;
     applied(&stand).await?;
 
     // Without its bucket the operator works, and says what is wrong.
-    let operator = Operator::start(options(&stand, &s3)).await?;
+    let operator = Operator::start(options(&stand, &s3, &keys)).await?;
     settled(&stand).await?;
-    eventually("the complaint", || async {
-        let log = operator.log();
-        ensure!(log.contains("s3://soc2-state/acme/feed-acme.checkpoint"), "{log}");
-        Ok(())
-    })
-    .await?;
-    s3.aws(&["s3api", "create-bucket", "--bucket", "soc2-state"])?;
+    complaint(&operator, "s3://acme-soc2/state/feed-acme.checkpoint: ").await?;
+    // The same without its policy; with that it has all that it needs.
+    s3.aws(&["iam", "delete-user-policy", "--user-name", USER, "--policy-name", "its"])?;
+    s3.aws(&["s3api", "create-bucket", "--bucket", BUCKET])?;
+    let denied = "on s3://acme-soc2/state/feed-acme.checkpoint is not allowed for the operator's own credentials: grant s3:GetObject";
+    complaint(&operator, denied).await?;
+    s3.grant(USER, &policy)?;
     eventually("the checkpoint", || async { object(&s3) }).await?;
     let first = object(&s3)?;
     ensure!(first["Metadata"]["soc2-writer-since"].is_string(), "{first}");
@@ -97,13 +119,22 @@ async fn a_restart_goes_on_from_the_object_and_a_damaged_one_counts_as_none() ->
     .await
 }
 
+async fn complaint(operator: &Operator, words: &str) -> Result<()> {
+    eventually("the complaint", || async {
+        let log = operator.log();
+        ensure!(log.contains(words), "{log}");
+        Ok(())
+    })
+    .await
+}
+
 /// Cuts the object in half.
 fn damage(s3: &Moto, folder: &Path) -> Result<()> {
     let file = folder.join("object");
     let path = file.to_str().context("path")?;
-    s3.aws(&["s3api", "get-object", "--bucket", "soc2-state", "--key", KEY, path])?;
+    s3.aws(&["s3api", "get-object", "--bucket", BUCKET, "--key", KEY, path])?;
     let bytes = std::fs::read(&file)?;
     std::fs::write(&file, &bytes[..bytes.len() / 2])?;
-    s3.aws(&["s3api", "put-object", "--bucket", "soc2-state", "--key", KEY, "--body", path])?;
+    s3.aws(&["s3api", "put-object", "--bucket", BUCKET, "--key", KEY, "--body", path])?;
     Ok(())
 }
