@@ -79,7 +79,8 @@ async fn edited(stand: &Stand, edit: u8) -> Result<Value> {
 async fn undone(stand: &Stand, edit: u8, original: &Value) -> Result<()> {
     eventually(&format!("edit {edit} to be undone"), || async {
         let found = stand.sandbox.policy(POLICY).await?.context("gone")?;
-        ensure!(content(&found) == content(original) && targets(&found) == targets(original), "{found:#}");
+        let same = content(&found) == content(original) && targets(&found) == targets(original);
+        ensure!(same, "{found:#}\n{:#}", stand.get("grset", "all").await?["status"]);
         Ok(())
     })
     .await
