@@ -1,5 +1,6 @@
 //! Waves: which accounts get a change when, and what holds the next ones back.
 
+mod beside;
 mod property;
 
 use std::collections::{BTreeMap, BTreeSet};
