@@ -134,3 +134,87 @@ pub(super) fn signed(field: &str, text: &str) -> Result<SignedDuration, Blocked>
     let found = duration::parse(text).map_err(|error| wrong(error.to_string()))?;
     SignedDuration::try_from(found).map_err(|error| wrong(error.to_string()))
 }
+
+#[cfg(test)]
+mod tests {
+    use soc2_crds::DifferenceStatus;
+    use soc2_guardrails::{PolicyRef, Target, TargetId, TargetKind};
+
+    use super::*;
+    use crate::kubernetes::conditions::time;
+
+    const BASELINE: &str = "deny-leave-org";
+
+    /// A plan that attaches a policy again which somebody detached from so many accounts.
+    fn plan(accounts: usize) -> SetPlan {
+        let (id, baseline) = ("p-12345678".to_owned(), BASELINE.to_owned());
+        let account = |number: usize| Target {
+            kind: TargetKind::Account,
+            id: TargetId(format!("{:012}", 300_000_000_000 + number)),
+            name: format!("account-{number}"),
+        };
+        let detached = |target| Drift::Detached { baseline: baseline.clone(), policy: id.clone(), target };
+        let attach = |target| Step::Attach { policy: PolicyRef::ById(id.clone()), baseline: baseline.clone(), target };
+        SetPlan {
+            name: "all".to_owned(),
+            mode: Mode::Enforce,
+            hash: String::new(),
+            wanted: String::new(),
+            in_sync: false,
+            drift: (0..accounts).map(account).map(detached).collect(),
+            steps: (0..accounts).map(account).map(attach).collect(),
+            removals: Vec::new(),
+            refused: None,
+            baselines: Vec::new(),
+            rollout: None,
+            affected_accounts: 0,
+            changed_accounts: 0,
+            removing: false,
+            shared: Vec::new(),
+            own: Vec::new(),
+            policies: 1,
+        }
+    }
+
+    /// What is on record of the first differences: since when each is known.
+    fn known(plan: &SetPlan, since: &[Timestamp]) -> GuardrailSetStatus {
+        let difference = |(drift, since): (&Drift, &Timestamp)| DifferenceStatus {
+            what: drift.to_string(),
+            since: time(*since),
+            in_place_since: None,
+            by: None,
+            call: None,
+            at: None,
+        };
+        GuardrailSetStatus {
+            differences: plan.drift.iter().zip(since).map(difference).collect(),
+            ..GuardrailSetStatus::default()
+        }
+    }
+
+    #[test]
+    fn what_a_status_has_no_room_for_is_as_old_as_the_oldest_that_it_has() {
+        let at = |minute: i64| Timestamp::UNIX_EPOCH + SignedDuration::from_mins(minute);
+        let (older, newer, now) = (at(10), at(20), at(60));
+        let most = restrain::MOST;
+        let full = |first: Timestamp| [vec![first], vec![newer; most - 1]].concat();
+        // How many differ, since when those on record do, and since when the last one does then.
+        let cases = [
+            (most + 10, full(newer), newer),
+            (most + 10, full(older), older),
+            // One of these that is on record has its own time.
+            (most, full(older), newer),
+            // A status with room left has all that was there: what is not in it is new.
+            (most - 1, vec![newer; most - 2], now),
+            (most + 10, vec![older; most - 1], now),
+            (1, vec![], now),
+        ];
+        for (number, (differ, since, last)) in cases.into_iter().enumerate() {
+            let plan = plan(differ);
+            let found = drifting_since(&plan, &known(&plan, &since), now);
+            assert_eq!(found[..since.len()], since, "case {number}");
+            assert_eq!(found[since.len()..], vec![last; differ - since.len()], "case {number}");
+            assert_eq!(found.last(), Some(&last), "case {number}");
+        }
+    }
+}
