@@ -4,13 +4,10 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures::StreamExt;
-use kube::api::PartialObjectMeta;
 use kube::core::DeserializeGuard;
 use kube::runtime::reflector::{ObjectRef, Store};
-use kube::runtime::{WatchStreamExt, watcher};
-use kube::{Api, Resource, ResourceExt};
-use soc2_crds::{AccountPosture, ComplianceException, ControlAttestation, GuardrailRelease, ScpBaseline};
+use kube::{Resource, ResourceExt};
+use soc2_crds::{ComplianceException, ControlAttestation, GuardrailRelease, ScpBaseline};
 
 use crate::baseline;
 use crate::context::{Context, Stores};
@@ -24,33 +21,13 @@ const HOUSEKEEPING: Duration = Duration::from_secs(2);
 
 /// A posture that somebody deleted is written again.
 pub async fn watch_postures(context: Arc<Context>) {
-    let api: Api<PartialObjectMeta<AccountPosture>> = Api::all(context.client.clone());
-    let mut events = std::pin::pin!(watcher(api, watcher::Config::default().any_semantic()).default_backoff());
-    // What was there when the list began, and what of it is still there: a deletion between two watches has no event.
-    let (mut known, mut listed) = (BTreeSet::new(), BTreeSet::new());
-    while let Some(event) = events.next().await {
-        match event {
-            Ok(watcher::Event::Init) => (known, listed) = (context.postures.names(), BTreeSet::new()),
-            Ok(watcher::Event::InitApply(posture)) => drop(listed.insert(posture.name_any())),
-            Ok(watcher::Event::InitDone) => {
-                for name in std::mem::take(&mut known).difference(&std::mem::take(&mut listed)) {
-                    was_deleted(&context, name);
-                }
-            }
-            Ok(watcher::Event::Delete(posture)) => was_deleted(&context, &posture.name_any()),
-            Ok(watcher::Event::Apply(_)) => {}
-            Err(error) => tracing::debug!(%error, "watching AccountPostures"),
+    let deleted = |posture: &str| {
+        let profile = posture.rsplit_once('-').map(|(profile, _)| profile);
+        if profile.is_some_and(|profile| context.rewrite(profile)) {
+            tracing::info!(%posture, "an AccountPosture was deleted; it is written again");
         }
-    }
-}
-
-/// Has a posture written again that somebody deleted.
-fn was_deleted(context: &Context, posture: &str) {
-    let Some((profile, _)) = posture.rsplit_once('-').filter(|_| context.postures.knows(posture)) else { return };
-    context.postures.forget(posture);
-    if context.rewrite(profile) {
-        tracing::info!(%posture, "an AccountPosture was deleted; it is written again");
-    }
+    };
+    context.postures.watch(context.client.clone(), deleted).await;
 }
 
 /// Forgets what is gone or led by another replica, and says when the stores are filled.

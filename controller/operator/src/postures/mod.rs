@@ -4,6 +4,7 @@
 //! when its turn comes: ten thousand of them must not double our memory.
 
 mod source;
+mod watch;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -77,6 +78,16 @@ impl State {
         }
     }
 
+    /// Queues a posture if it, by hash, is not what stands.
+    fn compare(&mut self, name: String, hash: Option<u64>, write: impl FnOnce() -> Job) {
+        match (hash, self.known.get(&name)) {
+            (Some(hash), Some(stands)) if hash == *stands => self.dequeue(&name),
+            (Some(_), _) => self.enqueue(name, write()),
+            (None, Some(_)) => self.enqueue(name, Job::Delete),
+            (None, None) => self.dequeue(&name),
+        }
+    }
+
     /// Ends every posture of which this is so.
     fn end(&mut self, gone: impl Fn(&str) -> bool) {
         let names: Vec<String> = self.known.keys().filter(|name| gone(name)).cloned().collect();
@@ -127,7 +138,8 @@ impl PostureWriter {
         let all: Vec<AccountId> = accounts.map_or_else(|| source.accounts(), |some| some.iter().copied().collect());
         for chunk in all.chunks(CHUNK) {
             source.each(chunk, |account, posture| {
-                self.compare(source, account, posture.as_ref().map(hash));
+                let write = || Job::Write(Arc::clone(source), account);
+                self.state().compare(source.name(account), posture.as_ref().map(hash), write);
             });
             // Others work meanwhile: each chunk takes milliseconds.
             tokio::task::yield_now().await;
@@ -154,30 +166,13 @@ impl PostureWriter {
         failed.retain(|name, _| !source::is_of(name, profile));
     }
 
-    /// Queues one account if its posture, by hash, is not what stands.
-    fn compare(&self, source: &Arc<Source>, account: AccountId, hash: Option<u64>) {
-        let name = source.name(account);
-        let mut state = self.state();
-        match (hash, state.known.get(&name)) {
-            (Some(hash), Some(stands)) if hash == *stands => state.dequeue(&name),
-            (Some(_), _) => state.enqueue(name, Job::Write(Arc::clone(source), account)),
-            (None, Some(_)) => state.enqueue(name, Job::Delete),
-            (None, None) => state.dequeue(&name),
-        }
-    }
-
-    /// Forgets a posture that somebody deleted, so that the next reconcile writes it again.
-    pub fn forget(&self, name: &str) {
-        self.state().known.remove(name);
-    }
-
-    /// Whether the operator has written this posture and not deleted it itself.
-    pub fn knows(&self, name: &str) -> bool {
-        self.state().known.contains_key(name)
+    /// Forgets a posture that somebody deleted; whether the operator had written it, and not deleted it itself.
+    fn forget(&self, name: &str) -> bool {
+        self.state().known.remove(name).is_some()
     }
 
     /// Names of what the operator has written and not deleted itself.
-    pub fn names(&self) -> BTreeSet<String> {
+    fn names(&self) -> BTreeSet<String> {
         self.state().known.keys().cloned().collect()
     }
 
@@ -252,6 +247,11 @@ impl PostureWriter {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use axum::Router;
+    use axum::http::StatusCode;
+
     use super::*;
 
     #[test]
@@ -276,5 +276,31 @@ mod tests {
         state.put_off(name, job);
         state.dequeue("a");
         assert!(state.next().is_none());
+    }
+    #[tokio::test(start_paused = true)]
+    async fn what_could_not_be_deleted_still_stands_and_is_deleted_later() {
+        const NAME: &str = "prod-333333333333";
+        let calls = Arc::new(AtomicUsize::new(0));
+        let seen = Arc::clone(&calls);
+        // An API server that fails the first time.
+        let server = Router::new().fallback(move || {
+            let first = seen.fetch_add(1, Ordering::SeqCst) == 0;
+            let code = if first { StatusCode::INTERNAL_SERVER_ERROR } else { StatusCode::OK };
+            async move { (code, r#"{"kind": "Status", "status": "Success"}"#) }
+        });
+        let writer = PostureWriter::new(Client::new(server, "default"), 1);
+        writer.state().known.insert(NAME.to_owned(), 1);
+        writer.clear("prod");
+        let (name, job) = writer.state().next().unwrap();
+        assert!(writer.perform(&name, &job).await.is_err());
+        assert_eq!(writer.names(), [NAME.to_owned()].into());
+        writer.state().put_off(name, job);
+        // The profile is looked at meanwhile: the account should have none.
+        writer.state().compare(NAME.to_owned(), None, || unreachable!());
+        let (name, job) = writer.state().next().unwrap();
+        writer.perform(&name, &job).await.unwrap();
+        assert_eq!((calls.load(Ordering::SeqCst), writer.names()), (2, BTreeSet::new()));
+        writer.state().compare(NAME.to_owned(), None, || unreachable!());
+        assert_eq!(writer.pending(), 0);
     }
 }
