@@ -50,6 +50,7 @@ async fn conflicts_throttling_lags_and_a_person_cost_no_needless_write() -> Resu
     let done = writes(&stand).await?;
     ensure!(done.len() == 5, "create, attach, attach, update, detach, and nothing more: {done:#?}");
     before.kept(&stand.sandbox).await?;
+    later(&stand, 31).await?;
     stand.condition("grset", "all", "InSync", "True", "InSync").await?;
     Ok(())
 }
