@@ -40,11 +40,13 @@ pub(crate) fn gated(trail: &Path) -> Value {
     })
 }
 
-/// A file of a trail, with one call of the canary that failed as the error says.
-fn record(trail: &Path, name: &str, call: (&str, &str), error: &str) -> Result<()> {
-    let now = Timestamp::now();
-    let folder = trail.join(format!("AWSLogs/{CANARY}/CloudTrail/eu-west-1/{}", now.strftime("%Y/%m/%d")));
-    std::fs::create_dir_all(&folder)?;
+/// Where a trail has the files of the canary of a day.
+pub(crate) fn folder_of(day: Timestamp) -> String {
+    format!("AWSLogs/{CANARY}/CloudTrail/eu-west-1/{}", day.strftime("%Y/%m/%d"))
+}
+
+/// What a trail has of one call of the canary that failed as the error says.
+pub(crate) fn recorded(now: Timestamp, call: (&str, &str), error: &str) -> Value {
     let role = format!("arn:aws:iam::{CANARY}:role/deployer");
     let mut event = json!({
         "eventTime": now.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(), "eventSource": call.0, "eventName": call.1,
@@ -58,9 +60,17 @@ fn record(trail: &Path, name: &str, call: (&str, &str), error: &str) -> Result<(
         event["errorCode"] = json!("AccessDenied");
         event["errorMessage"] = json!(format!("User: {role} is not authorized to perform: {} with an {error}", call.1));
     }
+    json!({"Records": [event]})
+}
+
+/// A file of a trail, with one call of the canary that failed as the error says.
+fn record(trail: &Path, name: &str, call: (&str, &str), error: &str) -> Result<()> {
+    let now = Timestamp::now();
+    let folder = trail.join(folder_of(now));
+    std::fs::create_dir_all(&folder)?;
     // As it comes to a bucket: whole.
     let draft = trail.join(format!("{name}.draft"));
-    std::fs::write(&draft, json!({"Records": [event]}).to_string())?;
+    std::fs::write(&draft, recorded(now, call, error).to_string())?;
     Ok(std::fs::rename(draft, folder.join(format!("{name}.json")))?)
 }
 

@@ -25,6 +25,7 @@ mod events;
 mod exceptions;
 mod failover;
 mod faults;
+mod gate_in_s3;
 mod guardrail_adversity;
 mod guardrail_changes;
 mod guardrail_combinations;

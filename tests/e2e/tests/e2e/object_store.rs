@@ -16,7 +16,7 @@ const KEY: &str = "state/feed-acme.checkpoint";
 const USER: &str = "operator-pod";
 
 /// The demo's world with the key that the operator has in S3 too.
-async fn stand(keys: &Keys) -> Result<Stand> {
+pub(crate) async fn stand(keys: &Keys) -> Result<Stand> {
     let dir = tempfile::tempdir()?;
     let world = std::fs::read_to_string(Sandbox::demo_world())?.replace(POD_KEY, &keys.id);
     let path = dir.path().join("world.yaml");
