@@ -55,7 +55,8 @@ pub(crate) fn open(
     let session = core.session(role);
     let region = region.map_or_else(|| core.s3_region(), str::to_owned);
     let store = s3(core, &session, bucket, &region).map_err(|error| wrong(&chain(&error)))?;
-    Ok(Arc::new(Bucket { store, prefix, place: format!("s3://{bucket}") }))
+    let who = role.map_or_else(|| "the operator's own credentials".to_owned(), |role| format!("role {}", role.arn));
+    Ok(Arc::new(Bucket { store, prefix, place: format!("s3://{bucket}"), who }))
 }
 
 struct Bucket {
@@ -63,6 +64,14 @@ struct Bucket {
     prefix: Path,
     /// For messages.
     place: String,
+    /// Who reads it, for messages.
+    who: String,
+}
+
+/// Whether S3 denied it. What a list was answered comes as text only.
+fn is_denied(error: &Error, said: &str) -> bool {
+    let listed = matches!(error, Error::Generic { .. }) && said.contains("403 Forbidden");
+    listed || matches!(error, Error::PermissionDenied { .. } | Error::Unauthenticated { .. })
 }
 
 impl Bucket {
@@ -71,14 +80,14 @@ impl Bucket {
     }
 
     fn explain(&self, path: &Path, permission: &str, error: &Error) -> AwsError {
-        let (place, why) = (&self.place, chain(error));
-        match error {
-            Error::PermissionDenied { .. } | Error::Unauthenticated { .. } => {
-                let message = format!("{permission} on {place}/{path} is not allowed: {why}");
-                AwsError::new(ErrorClass::Denied, "AccessDenied", message)
-            }
-            _ => AwsError::new(ErrorClass::Transient, "ReadFailed", format!("{place}/{path}: {why}")),
+        let (place, who, why) = (&self.place, &self.who, chain(error));
+        if is_denied(error, &why) {
+            let message = format!(
+                "{permission} on {place}/{path} is not allowed for {who}: grant s3:ListBucket on the bucket and s3:GetObject on what is in it: {why}"
+            );
+            return AwsError::new(ErrorClass::Denied, "AccessDenied", message);
         }
+        AwsError::new(ErrorClass::Transient, "ReadFailed", format!("{place}/{path}: {why}"))
     }
 
     fn below(&self, path: &Path) -> String {
@@ -222,8 +231,12 @@ mod tests {
             std::fs::write(file, b"x").unwrap();
             store.put(&Path::from(format!("some/where/{path}")), PutPayload::from("x")).await.unwrap();
         }
-        let bucket =
-            Bucket { store: Arc::new(store), prefix: Path::from("some/where"), place: "s3://bucket".to_owned() };
+        let bucket = Bucket {
+            store: Arc::new(store),
+            prefix: Path::from("some/where"),
+            place: "s3://bucket".to_owned(),
+            who: String::new(),
+        };
         shows_what_is_there(&bucket).await;
         shows_what_is_there(&Folder(folder.path().to_owned())).await;
     }
