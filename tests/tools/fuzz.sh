@@ -25,6 +25,8 @@ if [ $# -eq 0 ]; then mapfile -t targets < <("$cargo_fuzz" list); else targets=(
 "$cargo_fuzz" build --target-dir "$target/build"
 if [ "$seconds" -eq 0 ]; then exit 0; fi
 
+export LSAN_OPTIONS=suppressions=$PWD/fuzz/leaks.supp:print_suppressions=0
+
 # fuzz NAME: runs one target; its report is printed as a whole.
 fuzz() {
   local name=$1 corpus=$target/corpus/$1 artifacts=$target/artifacts/$1
