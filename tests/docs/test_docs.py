@@ -38,9 +38,11 @@ NO_REASONS = set(
     # What events call the operator's doing.
     "Assess Reconcile Release Validate "
     # Codes of AWS, and of the operator's own errors, which are in messages.
-    "DuplicatePolicyException InvalidAccessException QueueDoesNotExist NotCreatedYet TargetNotFound "
+    "DuplicatePolicyException InvalidAccessException QueueDoesNotExist NotCreatedYet PolicyDiffers TargetNotFound "
     # States, and how Security Hub consolidates.
-    "Passed Failed NotApplicable Pending Refused Consolidated PerStandard FindingsPassed".split()
+    "Passed Failed NotApplicable Pending Refused Consolidated PerStandard FindingsPassed "
+    # Why guardrails cannot act in an account, in its results.
+    "ManagementAccount".split()
 )
 
 

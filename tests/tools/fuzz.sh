@@ -25,13 +25,13 @@ if [ $# -eq 0 ]; then mapfile -t targets < <("$cargo_fuzz" list); else targets=(
 "$cargo_fuzz" build --target-dir "$target/build"
 if [ "$seconds" -eq 0 ]; then exit 0; fi
 
-export LSAN_OPTIONS=suppressions=$PWD/fuzz/leaks.supp:print_suppressions=0
-
 # fuzz NAME: runs one target; its report is printed as a whole.
 fuzz() {
   local name=$1 corpus=$target/corpus/$1 artifacts=$target/artifacts/$1
   mkdir -p "$corpus" "$artifacts"
   local options=(-max_total_time="$seconds" -timeout=10 -rss_limit_mb=2048 -max_len=65536 -print_final_stats=1)
+  # A scope of threads ends when their work has: what a thread that is on its way out still holds would count as leaked.
+  options+=(-detect_leaks=0)
   if [ -f "fuzz/seeds/$name.dict" ]; then options+=(-dict="fuzz/seeds/$name.dict"); fi
   local log=$artifacts/last-run.log
   if ! "$target"/build/*/release/"$name" "$corpus" "fuzz/seeds/$name" "${options[@]}" \
