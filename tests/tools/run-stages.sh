@@ -6,7 +6,7 @@
 set -uo pipefail
 cd "$(dirname "$0")/../.."
 
-all_stages=(lint build tools generated e2e+unit+smoke+fuzz)
+all_stages=(lint build tools generated unit+smoke+fuzz e2e)
 tools=$PWD/tests/tools
 target=${CARGO_TARGET_DIR:-target}
 logs=$target/test-logs
