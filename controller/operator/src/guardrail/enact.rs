@@ -231,7 +231,7 @@ impl<'a> Work<'a> {
 
     async fn tag(&mut self, id: &str, tags: &NewTags, guard: &Guard<'_>) -> Result<(), AwsError> {
         self.writer.tag_policy(id, tags, guard).await?;
-        if let Some(found) = self.observed.policy(id) {
+        if let Some(found) = self.observed.taken(id) {
             let mut policy = Policy { targets: std::collections::BTreeSet::new(), ..found.clone() };
             policy.tags.extend(tags.clone());
             self.tagged.insert(id.to_owned(), policy.tags.clone());
@@ -287,7 +287,7 @@ impl<'a> Work<'a> {
     }
 
     fn remember(&self, id: &str, policy: &PolicyBody) {
-        let before = self.observed.policy(id);
+        let before = self.observed.taken(id);
         let policy = Policy {
             name: policy.name.clone(),
             aws_managed: false,

@@ -42,6 +42,13 @@ impl Observed {
         Some(Role { arn: role.arn.clone(), external_id: role.external_id.clone() })
     }
 
+    /// A policy as the plan took it to be: what AWS shows, with our writes over it. What is written next is told from this: another reading
+    /// may have shown such a write since, so that what was read here is older than all that can still be read.
+    #[must_use]
+    pub fn taken(&self, id: &str) -> Option<&Policy> {
+        self.planned_on.policies.get(id)
+    }
+
     /// A policy as AWS shows it.
     #[must_use]
     pub fn policy(&self, id: &str) -> Option<&Policy> {

@@ -341,6 +341,17 @@ mod tests {
     }
 
     #[test]
+    fn a_way_back_is_told_from_what_was_planned_on() {
+        let mut overlay = overlay(&[wrote("less", Some("all"))]);
+        assert_eq!(overlay.over(&reading("all"), &[]).unwrap().policies["p-1"].content, "less");
+        // A newer reading shows it while the way back, planned on the older one, is being written.
+        assert!(overlay.over(&reading("less"), &[]).is_none());
+        overlay.push(wrote("all", Some("less")), WRITTEN.parse().unwrap());
+        assert_eq!(overlay.over(&reading("less"), &[]).unwrap().policies["p-1"].content, "all", "not written twice");
+        assert!(overlay.over(&reading("all"), &[]).is_none());
+    }
+
+    #[test]
     fn a_tag_of_somebody_else_does_not_hide_that_a_write_shows() {
         let mut shown = reading("{}");
         shown.policies.get_mut("p-1").unwrap().tags.insert("theirs".to_owned(), "1".to_owned());
