@@ -20,7 +20,7 @@ use super::conflict::overlap;
 use super::draft::Draft;
 use super::key;
 use super::ownership::{Carrier, Ownership};
-use crate::cover::TargetId;
+use crate::cover::{Target, TargetId};
 
 /// Keys of policies, by set and baseline.
 #[derive(Default)]
@@ -58,7 +58,11 @@ impl<'a> Assignment<'a> {
             // Of a set that cannot be compiled it is not known what it wants: what nobody else claims may be its.
             // One that is removed has what it had until it is taken away.
             let unclear = drafts.iter().any(|draft| draft.is_unclear(baseline));
-            assign(baseline, &mut wants, ownership, (org, unclear));
+            // What a set has of it in a policy with others comes and goes with that one.
+            let packed =
+                drafts.iter().filter(|draft| !alone(draft, baseline) && draft.baselines.contains_key(baseline));
+            let packed: Vec<Target> = packed.flat_map(|draft| draft.needs(baseline)).collect();
+            assign(baseline, &mut wants, ownership, (org, unclear), &packed);
             assignment.record(baseline, &wants, ownership);
         }
         assignment
@@ -117,18 +121,23 @@ fn assign(
     wants: &mut [Want<'_, '_>],
     ownership: &Ownership<'_>,
     (org, unclear): (&Organization, bool),
+    packed: &[Target],
 ) {
     let there: Vec<(&str, &Carrier<'_>)> = ownership.of_baseline(baseline).collect();
     if let [want] = wants {
         let its = |(key, carrier): &(&str, &Carrier<'_>)| {
-            *key == baseline && (!unclear || carrier.policy.targets.is_empty()) && want.may_change_below(carrier, org)
+            *key == baseline
+                && (!unclear || carrier.policy.targets.is_empty())
+                && want.may_change_below(carrier, org, !overlap(&want.places, packed, org))
         };
         if there.is_empty() || (there.len() == 1 && there.iter().all(its)) {
             want.key = Some(baseline.to_owned());
             return;
         }
     }
-    let alone: Vec<bool> = (0..wants.len()).map(|number| is_alone(wants, number, org)).collect();
+    let contested = |want: &Want<'_, '_>| overlap(&want.places, packed, org);
+    let alone: Vec<bool> =
+        wants.iter().enumerate().map(|(number, want)| is_alone(wants, number, org) && !contested(want)).collect();
     let alone = |number: usize| alone.get(number) == Some(&true);
     let mut given = keep(baseline, wants, &there, &alone);
     // Those that are written come first.

@@ -98,11 +98,11 @@ impl<'d, 'a> Want<'d, 'a> {
         };
         self.drift || carrier.adopt || (carrier.policy.targets.iter().all(wanted) && (alone || denies()))
     }
-    /// The same where nobody else says anything of the baseline: then it may also be below where it is wanted, as what it is to say
-    /// holds there anyway.
-    pub(super) fn may_change_below(&self, carrier: &Carrier<'_>, org: &Organization) -> bool {
+    /// The same where nobody else has a policy of the baseline alone: then it may also be below where it is wanted, as what it is to
+    /// say holds there anyway.
+    pub(super) fn may_change_below(&self, carrier: &Carrier<'_>, org: &Organization, alone: bool) -> bool {
         let here = |unit: &str| self.targets.contains(&TargetId(unit.to_owned()));
         let below = |target: &String| path(org, target).is_some_and(|above| above.into_iter().any(here));
-        self.may_change(carrier, true) || carrier.policy.targets.iter().all(below)
+        self.may_change(carrier, alone) || (alone && carrier.policy.targets.iter().all(below))
     }
 }
