@@ -22,6 +22,9 @@ use super::key;
 use super::ownership::{Carrier, Ownership};
 use crate::cover::{Target, TargetId};
 
+/// What a set says of a baseline, and where.
+type Said<'d> = (&'d str, Vec<Target>);
+
 /// Keys of policies, by set and baseline.
 #[derive(Default)]
 pub(super) struct Assignment<'a> {
@@ -58,11 +61,13 @@ impl<'a> Assignment<'a> {
             // Of a set that cannot be compiled it is not known what it wants: what nobody else claims may be its.
             // One that is removed has what it had until it is taken away.
             let unclear = drafts.iter().any(|draft| draft.is_unclear(baseline));
-            // What a set has of it in a policy with others comes and goes with that one.
-            let packed =
-                drafts.iter().filter(|draft| !alone(draft, baseline) && draft.baselines.contains_key(baseline));
-            let packed: Vec<Target> = packed.flat_map(|draft| draft.needs(baseline)).collect();
-            assign(baseline, &mut wants, ownership, (org, unclear), &packed);
+            // What a set says of it in a policy with others comes and goes with that one.
+            let packed = |draft: &'d Draft<'a>| {
+                let compiled = draft.baselines.get(baseline).filter(|_| !alone(draft, baseline))?;
+                Some((compiled.says.as_str(), draft.needs(baseline)))
+            };
+            let packed: Vec<Said<'_>> = drafts.iter().filter_map(packed).collect();
+            assign(baseline, &mut wants, &packed, ownership, (org, unclear));
             assignment.record(baseline, &wants, ownership);
         }
         assignment
@@ -119,26 +124,24 @@ fn stands_on<'b>(
 fn assign(
     baseline: &str,
     wants: &mut [Want<'_, '_>],
+    packed: &[Said<'_>],
     ownership: &Ownership<'_>,
     (org, unclear): (&Organization, bool),
-    packed: &[Target],
 ) {
+    let alone: Vec<bool> = (0..wants.len()).map(|number| is_alone(wants, number, packed, org)).collect();
+    let alone = |number: usize| alone.get(number) == Some(&true);
     let there: Vec<(&str, &Carrier<'_>)> = ownership.of_baseline(baseline).collect();
     if let [want] = wants {
         let its = |(key, carrier): &(&str, &Carrier<'_>)| {
             *key == baseline
                 && (!unclear || carrier.policy.targets.is_empty())
-                && want.may_change_below(carrier, org, !overlap(&want.places, packed, org))
+                && want.may_change_below(carrier, org, alone(0))
         };
         if there.is_empty() || (there.len() == 1 && there.iter().all(its)) {
             want.key = Some(baseline.to_owned());
             return;
         }
     }
-    let contested = |want: &Want<'_, '_>| overlap(&want.places, packed, org);
-    let alone: Vec<bool> =
-        wants.iter().enumerate().map(|(number, want)| is_alone(wants, number, org) && !contested(want)).collect();
-    let alone = |number: usize| alone.get(number) == Some(&true);
     let mut given = keep(baseline, wants, &there, &alone);
     // Those that are written come first.
     let mut order: Vec<usize> = (0..wants.len()).collect();
@@ -211,11 +214,12 @@ fn keep(
     given
 }
 
-/// Whether nothing else is wanted of the baseline where this is.
-fn is_alone(wants: &[Want<'_, '_>], number: usize, org: &Organization) -> bool {
+/// Whether nothing else is wanted of the baseline where this is, in a policy of its own or in one with others.
+fn is_alone(wants: &[Want<'_, '_>], number: usize, packed: &[Said<'_>], org: &Organization) -> bool {
     let Some(want) = wants.get(number) else { return false };
-    let mut others = wants.iter().filter(|other| other.says != want.says);
-    others.all(|other| !overlap(&want.places, &other.places, org))
+    let single = wants.iter().map(|other| (other.says, &other.places));
+    let mut others = single.chain(packed.iter().map(|(says, places)| (*says, places)));
+    others.all(|(says, places)| says == want.says || !overlap(&want.places, places, org))
 }
 
 /// A key that no policy has which is attached anywhere.

@@ -98,6 +98,7 @@ impl<'d, 'a> Want<'d, 'a> {
         };
         self.drift || carrier.adopt || (carrier.policy.targets.iter().all(wanted) && (alone || denies()))
     }
+
     /// The same where nobody else has a policy of the baseline alone: then it may also be below where it is wanted, as what it is to
     /// say holds there anyway.
     pub(super) fn may_change_below(&self, carrier: &Carrier<'_>, org: &Organization, alone: bool) -> bool {
