@@ -25,9 +25,14 @@ pub(crate) struct Called<'a> {
     pub subject: Option<&'a str>,
 }
 
+/// Who calls, by the ARN of the role, in words.
+pub(crate) fn who(role: Option<&str>) -> String {
+    role.map_or_else(|| "the operator's own credentials".to_owned(), |role| format!("role {role}"))
+}
+
 impl Called<'_> {
     fn who(&self) -> String {
-        self.role.map_or_else(|| "the operator's own credentials".to_owned(), |role| format!("role {role}"))
+        who(self.role)
     }
 
     fn account(&self) -> String {

@@ -14,7 +14,7 @@ use tokio::task::spawn_blocking;
 
 use crate::core::Core;
 use crate::error::{AwsError, ErrorClass};
-use crate::explain::chain;
+use crate::explain::{chain, who};
 use crate::state::s3;
 use crate::traits::Role;
 
@@ -55,7 +55,7 @@ pub(crate) fn open(
     let session = core.session(role);
     let region = region.map_or_else(|| core.s3_region(), str::to_owned);
     let store = s3(core, &session, bucket, &region).map_err(|error| wrong(&chain(&error)))?;
-    let who = role.map_or_else(|| "the operator's own credentials".to_owned(), |role| format!("role {}", role.arn));
+    let who = who(role.map(|role| role.arn.as_str()));
     Ok(Arc::new(Bucket { store, prefix, place: format!("s3://{bucket}"), who }))
 }
 
