@@ -277,6 +277,7 @@ mod tests {
         state.dequeue("a");
         assert!(state.next().is_none());
     }
+
     #[tokio::test(start_paused = true)]
     async fn what_could_not_be_deleted_still_stands_and_is_deleted_later() {
         const NAME: &str = "prod-333333333333";

@@ -11,6 +11,8 @@ use e2e::stand::{condition_of, install};
 use e2e::{Operator, OperatorOptions, eventually};
 use serde_json::{Value, json};
 
+use crate::aws_cli::Cli;
+
 const ACCOUNT: &str = "123456789012";
 const REGION: &str = "us-east-1";
 
@@ -19,8 +21,7 @@ pub(crate) struct Moto {
     _server: Server,
     _watchdog: Watchdog,
     pub(crate) url: String,
-    /// Who the CLI is.
-    admin: Keys,
+    cli: Cli,
 }
 
 /// An access key of a user and its secret.
@@ -45,23 +46,14 @@ impl Moto {
             }
             tokio::time::sleep(std::time::Duration::from_millis(50)).await;
         };
-        let admin = Keys { id: "test".to_owned(), secret: "test".to_owned() };
-        let moto = Self { _server: server, _watchdog: watchdog, url, admin };
+        let cli = Cli::new(&url, "test", "test");
+        let moto = Self { _server: server, _watchdog: watchdog, url, cli };
         eventually("moto server", || async { moto.aws(&["sts", "get-caller-identity"]).map(drop) }).await?;
         Ok(moto)
     }
 
     pub(crate) fn aws(&self, args: &[&str]) -> Result<Value> {
-        let output = Command::new("aws")
-            .args(["--endpoint-url", &self.url, "--region", REGION, "--output", "json"])
-            .args(args)
-            .env("AWS_ACCESS_KEY_ID", &self.admin.id)
-            .env("AWS_SECRET_ACCESS_KEY", &self.admin.secret)
-            .env("AWS_PAGER", "")
-            .output()
-            .context("the AWS CLI is not in PATH: run `make tools`")?;
-        ensure!(output.status.success(), "aws {args:?}: {}", String::from_utf8_lossy(&output.stderr));
-        if output.stdout.is_empty() { Ok(Value::Null) } else { Ok(serde_json::from_slice(&output.stdout)?) }
+        self.cli.run_now(args)
     }
 
     /// A new user.
@@ -86,7 +78,7 @@ impl Moto {
         let url = format!("{}/moto-api/reset-auth", self.url);
         let request = reqwest::Client::new().post(url).header("content-type", "text/plain").body("0");
         request.send().await?.error_for_status()?;
-        self.admin = admin;
+        self.cli = Cli::new(&self.url, &admin.id, &admin.secret);
         Ok(())
     }
 

@@ -7,8 +7,9 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use e2e::tap::Spoil;
 use e2e::{Operator, binaries, eventually, wait};
-use serde_json::{Value, json};
+use serde_json::json;
 
+use crate::aws_cli::Cli;
 use crate::canaries::{EXTERNAL_ID, POD, PROXY_PASSWORD, SECRET_KEY, Search, WEB_TOKEN, leaks};
 
 /// The last lines of a log that is long.
@@ -67,15 +68,7 @@ async fn nothing_secret_leaves_it_in_work_errors_and_restarts() -> Result<()> {
 async fn nothing_secret_of_sessions_and_web_identities_leaves_it() -> Result<()> {
     let mut search = Search::start().await?;
     let role = ["sts", "assume-role", "--role-arn", POD, "--role-session-name", "pod"];
-    let output = tokio::process::Command::new("aws")
-        .args(["--endpoint-url", &search.tap.url, "--region", "us-east-1", "--output", "json"])
-        .args(role)
-        .env("AWS_ACCESS_KEY_ID", "AKIASANDBOXCLOUDSEC0")
-        .env("AWS_SECRET_ACCESS_KEY", "any")
-        .output()
-        .await?;
-    ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    let given: Value = serde_json::from_slice(&output.stdout)?;
+    let given = Cli::new(&search.tap.url, "AKIASANDBOXCLOUDSEC0", "any").run(&role).await?;
     let given = |field: &str| given["Credentials"][field].as_str().map(str::to_owned).context("credentials");
     let (secret, token) = (given("SecretAccessKey")?, given("SessionToken")?);
     let log = [

@@ -6,8 +6,9 @@ use e2e::stand::Stand;
 use e2e::{Operator, Sandbox};
 use serde_json::json;
 
+use crate::aws_cli::Cli;
 use crate::least_privilege::guardrail_turns;
-use crate::shipped_policies::{Cli, Held, POD, POD_KEY, all_used, document, granted, world, write};
+use crate::shipped_policies::{Held, POD, POD_KEY, all_used, document, granted, world, write};
 
 const WRITE: Held = ("111111111111:role/soc2-write", &["write-guardrails"]);
 const DENY: &str = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Action":"organizations:LeaveOrganization","Resource":"*"}]}"#;
@@ -38,7 +39,7 @@ async fn the_role_that_writes_cannot_touch_what_its_owner_does_not_own() -> Resu
     let theirs = json!({"name": "soc2-beta-x", "content": DENY, "attach": ["Security"], "tags": {"soc2-operator.dev/owner-id": "beta"}});
     sandbox.post("/world/policies", theirs).await?;
     let before = sandbox.get("/world/policies").await?;
-    let cli = Cli::new(&sandbox, POD_KEY).in_role(WRITE.0).await?;
+    let cli = Cli::of(&sandbox, POD_KEY).in_role(WRITE.0).await?;
 
     for name in ["acme-protect-log-archive", "soc2-beta-x"] {
         let (id, arn) = foreign(&sandbox, name).await?;
@@ -154,8 +155,8 @@ async fn a_delegated_administrator_needs_what_the_delegation_grants_and_no_more(
     let security = stand.sandbox.unit("Security").await?;
     let detach = ["organizations", "detach-policy", "--target-id", &security, "--policy-id", &id];
     let action = "organizations:DetachPolicy";
-    Cli::new(&stand.sandbox, "222222222222").is_denied(&detach, action, &arn, "resource-based").await?;
+    Cli::of(&stand.sandbox, "222222222222").is_denied(&detach, action, &arn, "resource-based").await?;
     let read = ["organizations", "list-accounts"];
-    let stranger = Cli::new(&stand.sandbox, "333333333333");
+    let stranger = Cli::of(&stand.sandbox, "333333333333");
     stranger.is_denied(&read, "organizations:ListAccounts", "*", "resource-based").await
 }

@@ -5,6 +5,7 @@
 
 mod alerts;
 mod attestations;
+mod aws_cli;
 mod aws_of_moto;
 mod bad_input;
 mod canaries;

@@ -1,12 +1,13 @@
 //! `soc2ctl` says what the operator says: from a snapshot of the same world, field by field.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 use std::process::Stdio;
 
 use anyhow::{Context, Result, ensure};
 use e2e::{Stand, binaries, eventually};
 use serde_json::Value;
+
+use crate::aws_cli::Cli;
 
 /// Runs `soc2ctl` against the sandbox as a person would; gives its exit code and what it printed.
 async fn soc2ctl(stand: &Stand, args: &[&str]) -> Result<(i32, String)> {
@@ -121,8 +122,8 @@ async fn same(ours: &Value, stand: &Stand, kind: &str, resource: &str) -> Result
 async fn output_of_the_aws_cli_is_read_as_it_is_printed() -> Result<()> {
     let stand = Stand::start().await?;
     let aws = |args: &'static [&'static str], file: &'static str| {
-        let (endpoint, folder) = (stand.sandbox.aws.clone(), stand.dir.path().to_owned());
-        async move { aws_cli(&endpoint, args, &folder.join(file)).await }
+        let (cli, path) = (Cli::of(&stand.sandbox, "AKIASANDBOXCLOUDSEC0"), stand.dir.path().join(file));
+        async move { Ok::<_, anyhow::Error>(std::fs::write(path, cli.print(args).await?)?) }
     };
     aws(&["organizations", "list-accounts"], "accounts.json").await?;
     aws(&["securityhub", "get-findings", "--region", "eu-west-1"], "findings.json").await?;
@@ -151,17 +152,3 @@ spec:
   organizationRef: {name: acme}
   requiredRegions: [eu-west-1]
 ";
-
-async fn aws_cli(endpoint: &str, args: &[&str], file: &Path) -> Result<()> {
-    let output = tokio::process::Command::new("aws")
-        .args(["--endpoint-url", endpoint, "--output", "json"])
-        .args(args)
-        .env("AWS_ACCESS_KEY_ID", "AKIASANDBOXCLOUDSEC0")
-        .env("AWS_SECRET_ACCESS_KEY", "not-checked-by-the-sandbox")
-        .env("AWS_DEFAULT_REGION", "us-east-1")
-        .output()
-        .await
-        .context("the AWS CLI")?;
-    ensure!(output.status.success(), "aws {args:?}: {}", String::from_utf8_lossy(&output.stderr));
-    Ok(std::fs::write(file, output.stdout)?)
-}
