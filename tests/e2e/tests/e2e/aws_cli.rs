@@ -46,7 +46,8 @@ impl Cli {
             .args(["--endpoint-url", &self.endpoint, "--output", "json"])
             .args(args)
             .envs(self.env.iter().map(|(name, value)| (*name, value.as_str())))
-            .env("AWS_REGION", "us-east-1")
+            // Version 1 knows only this name; version 2 reads it too.
+            .env("AWS_DEFAULT_REGION", "us-east-1")
             .env("AWS_PAGER", "");
         command
     }
