@@ -20,6 +20,7 @@ use crate::feeds::Feeds;
 use crate::guardrail::{ApprovalReconciler, GuardrailReconciler, ReleaseReconciler};
 use crate::http::{self, Readiness};
 use crate::kubernetes::events::Events;
+use crate::kubernetes::own::OwnWrites;
 use crate::leads::{self, Leads, LeadsConfig};
 use crate::metrics::{Budget, ProcessCollector, ReconcileMetrics, StateCollector};
 use crate::organization::OrganizationReconciler;
@@ -177,6 +178,7 @@ async fn connect(
     let parts = Parts { aws: aws.clone(), state, clock: Arc::new(SystemClock), catalog: Arc::clone(&catalog) };
     let context = Context {
         events: Events::new(client.clone(), &settings.identity),
+        own: OwnWrites::default(),
         working: Working::default(),
         postures: PostureWriter::new(client.clone(), settings.posture_writes_per_second),
         budget: Arc::new(Budget::new(settings.metrics_max_series)),

@@ -18,6 +18,7 @@ use tokio::sync::watch;
 use crate::baseline::{Baselines, Library};
 use crate::feeds::Feeds;
 use crate::kubernetes::events::Events;
+use crate::kubernetes::own::OwnWrites;
 use crate::leads::Leads;
 use crate::metrics::{Budget, ReconcileMetrics};
 use crate::owners::{AttestationStandings, CatalogTrouble, Catalogs, Nudges};
@@ -30,6 +31,8 @@ use crate::waiting::Troubles;
 pub struct Context {
     /// Kubernetes.
     pub client: Client,
+    /// What this process wrote last of each object.
+    pub own: OwnWrites,
     /// The operator's own namespace.
     pub namespace: String,
     /// The catalogues.

@@ -139,6 +139,10 @@ async fn once<R: Reconciler>(
         return Ok(if ours { Action::requeue(RENEWAL) } else { Action::await_change() });
     };
     let started = Instant::now();
+    if context.own.are_ahead_of(guard, started) {
+        // What was written would be news again.
+        return Ok(Action::requeue(DEBOUNCE));
+    }
     let work = async {
         match &guard.0 {
             Ok(object) => {

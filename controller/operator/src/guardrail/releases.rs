@@ -349,7 +349,7 @@ async fn report(
         kept_since: kept_since.map(|at| time(at.saturating_add(SignedDuration::from_millis(999)).unwrap_or(at))),
         conditions: Vec::new(),
     };
-    let writer = StatusWriter::new(context.client.clone(), MANAGER, FIELDS, CONDITIONS);
+    let writer = StatusWriter::new(context.client.clone(), context.own.clone(), MANAGER, FIELDS, CONDITIONS);
     let live = serde_json::to_value(&release.status).unwrap_or_default();
     let desired = Desired { fields: fields_of(&status), conditions: facts };
     if writer.write(release, &live, &desired, now).await? && before.state != Some(*state) {

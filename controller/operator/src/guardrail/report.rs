@@ -338,7 +338,7 @@ async fn write(
     status: &GuardrailSetStatus,
     facts: Vec<Fact>,
 ) -> Result<(), Error> {
-    let writer = StatusWriter::new(context.client.clone(), MANAGER, FIELDS, CONDITIONS);
+    let writer = StatusWriter::new(context.client.clone(), context.own.clone(), MANAGER, FIELDS, CONDITIONS);
     let live = serde_json::to_value(&set.status).unwrap_or_default();
     let desired = Desired { fields: fields_of(status), conditions: facts };
     writer.write(set, &live, &desired, (context.now)()).await?;

@@ -2,6 +2,7 @@
 
 pub mod events;
 pub mod finalizers;
+pub mod own;
 pub mod status;
 
 pub use soc2_posture::objects::conditions;

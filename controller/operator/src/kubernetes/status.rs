@@ -1,5 +1,7 @@
 //! Server-side apply of status: one field manager per writer, each with its full set of fields, only when something differs.
 
+use std::time::Instant;
+
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::api::{Api, ApiResource, DynamicObject, Patch, PatchParams};
@@ -7,11 +9,13 @@ use kube::{Client, Resource, ResourceExt};
 use serde_json::{Map, Value, json};
 
 use super::conditions::{Fact, merge};
+use super::own::OwnWrites;
 
 /// One writer of one kind's status.
 #[derive(Clone)]
 pub struct StatusWriter {
     client: Client,
+    own: OwnWrites,
     /// Field manager, such as `soc2-operator/feed`.
     manager: &'static str,
     /// Fields of the status that this writer owns, conditions apart.
@@ -34,11 +38,12 @@ impl StatusWriter {
     #[must_use]
     pub fn new(
         client: Client,
+        own: OwnWrites,
         manager: &'static str,
         fields: &'static [&'static str],
         conditions: &'static [&'static str],
     ) -> Self {
-        Self { client, manager, fields, conditions }
+        Self { client, own, manager, fields, conditions }
     }
 
     /// Writes what differs from the live status. Gives whether anything was written.
@@ -63,7 +68,9 @@ impl StatusWriter {
             "status": body,
         });
         let params = PatchParams::apply(self.manager).force();
-        objects_of::<K>(&self.client, live).patch_status(&live.name_any(), &params, &Patch::Apply(&patch)).await?;
+        let objects = objects_of::<K>(&self.client, live);
+        let written = objects.patch_status(&live.name_any(), &params, &Patch::Apply(&patch)).await?;
+        self.own.note(&written, Instant::now());
         Ok(true)
     }
 

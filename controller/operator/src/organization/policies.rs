@@ -53,7 +53,7 @@ pub async fn report(
         fields.insert("serviceControlPolicies".to_owned(), counts.clone());
     }
     let conditions = vec![can_enforce(context, object), in_sync(observed)];
-    let writer = StatusWriter::new(context.client.clone(), guardrail::MANAGER, FIELDS, CONDITIONS);
+    let writer = StatusWriter::new(context.client.clone(), context.own.clone(), guardrail::MANAGER, FIELDS, CONDITIONS);
     writer.write(object, &live, &Desired { fields, conditions }, (context.now)()).await?;
     Ok(())
 }

@@ -74,7 +74,7 @@ pub async fn report(
     facts.extend(summary(&facts[0], stalled(context, &name, foreign_cluster), waits));
     let desired = Desired { fields: fields_of(&status), conditions: facts };
     let happenings = happenings(object, &desired.conditions);
-    let writer = StatusWriter::new(context.client.clone(), MANAGER, FIELDS, CONDITIONS);
+    let writer = StatusWriter::new(context.client.clone(), context.own.clone(), MANAGER, FIELDS, CONDITIONS);
     let live = serde_json::to_value(&object.status).unwrap_or_default();
     if writer.write(object, &live, &desired, (context.now)()).await? {
         context.events.publish(&object.object_ref(&()), happenings);

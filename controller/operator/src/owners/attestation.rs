@@ -157,7 +157,7 @@ async fn report(
     });
     let happenings = if known { Vec::new() } else { vec![happening(standing)] };
     let desired = Desired { fields: fields_of(&status), conditions };
-    let writer = StatusWriter::new(context.client.clone(), MANAGER, FIELDS, CONDITIONS);
+    let writer = StatusWriter::new(context.client.clone(), context.own.clone(), MANAGER, FIELDS, CONDITIONS);
     let live = serde_json::to_value(before).unwrap_or_default();
     if writer.write(attestation, &live, &desired, now).await? {
         context.events.publish(&attestation.object_ref(&()), happenings);

@@ -191,7 +191,7 @@ async fn report(
     }
     let happenings = happenings(exception, standing);
     let desired = Desired { fields: fields_of(&status), conditions };
-    let writer = StatusWriter::new(context.client.clone(), MANAGER, FIELDS, CONDITIONS);
+    let writer = StatusWriter::new(context.client.clone(), context.own.clone(), MANAGER, FIELDS, CONDITIONS);
     let live = serde_json::to_value(before).unwrap_or_default();
     if writer.write(exception, &live, &desired, now).await? {
         context.events.publish(&exception.object_ref(&()), happenings);
