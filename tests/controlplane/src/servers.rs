@@ -55,6 +55,7 @@ impl Layout {
         let mut command = Command::new(self.tools.etcd());
         command
             .env("GOGC", COLLECT)
+            .env("GOMAXPROCS", CORES)
             // A test's data need not survive a loss of power, and disks of CI machines are slow.
             .arg("--unsafe-no-fsync")
             .args(["--log-level", "warn"])
@@ -71,6 +72,7 @@ impl Layout {
         let mut command = Command::new(self.tools.kube_apiserver());
         command
             .env("GOGC", COLLECT)
+            .env("GOMAXPROCS", CORES)
             .arg(format!("--etcd-servers={}", self.etcd_url()))
             .arg(format!("--secure-port={}", self.slot.apiserver_port()))
             .args(["--bind-address=127.0.0.1", "--advertise-address=127.0.0.1"])
@@ -115,6 +117,7 @@ impl Layout {
         let mut command = Command::new(self.tools.kube_scheduler()?);
         command
             .env("GOGC", COLLECT)
+            .env("GOMAXPROCS", CORES)
             .arg(flag("kubeconfig", self.admin_kubeconfig()))
             .args(["--leader-elect=false", "--secure-port=0"]);
         Ok(command)
@@ -140,6 +143,10 @@ const STAGES: &str = include_str!("../tools/kwok/stages.yaml");
 /// How much garbage Go's collector leaves, in percent of what lives. A server of a test lives for a minute, of which its start takes
 /// most of the work, and half of that would be collecting.
 const COLLECT: &str = "400";
+
+/// How many cores one server of a test uses. There are more servers than cores, and Go's scheduler spends a sixth of a start, and a
+/// fifth of an idle server, on looking for work for a second one.
+const CORES: &str = "1";
 
 /// `--name=path`, without assuming that a path is text.
 fn flag(name: &str, path: impl AsRef<Path>) -> std::ffi::OsString {
