@@ -49,7 +49,7 @@ stage_unit() {
 
 # Long enough to try every seed and find what is near them; the soak goes further.
 stage_fuzz() {
-  local seconds=10
+  local seconds=15
   if [ -n "${SOC2_SOAK:-}" ]; then seconds=600; fi
   "$tools/fuzz.sh" "$seconds"
 }

@@ -14,8 +14,6 @@ mod fault;
 mod findings;
 mod identity;
 mod limiter;
-#[cfg(test)]
-mod loop_tests;
 mod metrics;
 mod objects;
 mod pages;
@@ -27,6 +25,8 @@ mod security_hub;
 mod session;
 mod settings;
 mod state;
+#[cfg(test)]
+mod tests;
 pub mod traits;
 mod tree;
 mod walk;

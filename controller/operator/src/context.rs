@@ -19,6 +19,7 @@ use crate::baseline::{Baselines, Library};
 use crate::feeds::Feeds;
 use crate::kubernetes::events::Events;
 use crate::kubernetes::own::OwnWrites;
+use crate::kubernetes::status::StatusWriter;
 use crate::leads::Leads;
 use crate::metrics::{Budget, ReconcileMetrics};
 use crate::owners::{AttestationStandings, CatalogTrouble, Catalogs, Nudges};
@@ -86,6 +87,17 @@ pub struct Context {
 }
 
 impl Context {
+    /// A writer of status: the field manager, and the fields and conditions that are its.
+    #[must_use]
+    pub fn status_writer(
+        &self,
+        manager: &'static str,
+        fields: &'static [&'static str],
+        conditions: &'static [&'static str],
+    ) -> StatusWriter {
+        StatusWriter::new(self.client.clone(), self.own.clone(), manager, fields, conditions)
+    }
+
     /// This cluster in the tags of AWS policies.
     #[must_use]
     pub fn cluster_id(&self) -> String {

@@ -12,7 +12,7 @@ use crate::error::Error;
 use crate::guardrail::MANAGER;
 use crate::kubernetes::conditions::Fact;
 use crate::kubernetes::events::of_validity;
-use crate::kubernetes::status::{Desired, StatusWriter, fields_of};
+use crate::kubernetes::status::{Desired, fields_of};
 use crate::requested_at;
 
 const FIELDS: &[&str] = &["observedGeneration", "lastHandledReconcileAt", "characters", "problems", "moreProblems"];
@@ -29,7 +29,7 @@ pub(super) async fn report(context: &Context, object: &ScpBaseline, read: &Read)
     let before = object.status.as_ref().map(|status| status.conditions.as_slice()).unwrap_or_default();
     let happenings = of_validity(before, &facts);
     let desired = Desired { fields: fields_of(&status), conditions: facts };
-    let writer = StatusWriter::new(context.client.clone(), context.own.clone(), MANAGER, FIELDS, CONDITIONS);
+    let writer = context.status_writer(MANAGER, FIELDS, CONDITIONS);
     let live = serde_json::to_value(&object.status).unwrap_or_default();
     if writer.write(object, &live, &desired, (context.now)()).await? {
         context.events.publish(&object.object_ref(&()), happenings);

@@ -13,7 +13,7 @@ use crate::context::Context;
 use crate::control::{Reconciler, until};
 use crate::error::Error;
 use crate::kubernetes::conditions::Fact;
-use crate::kubernetes::status::{Desired, StatusWriter};
+use crate::kubernetes::status::Desired;
 
 const FIELDS: &[&str] = &["observedGeneration", "state"];
 const CONDITIONS: &[&str] = &["Ready", "Stalled"];
@@ -49,7 +49,7 @@ impl Reconciler for ApprovalReconciler {
         let fields = json!({"observedGeneration": approval.metadata.generation, "state": state});
         let fields = fields.as_object().cloned().unwrap_or_default();
         let live = serde_json::to_value(&approval.status).unwrap_or_default();
-        let writer = StatusWriter::new(context.client.clone(), context.own.clone(), MANAGER, FIELDS, CONDITIONS);
+        let writer = context.status_writer(MANAGER, FIELDS, CONDITIONS);
         writer.write(&*approval, &live, &Desired { fields, conditions }, now).await?;
         let end = approval.spec.expires_at.as_ref().map(|at| at.0).filter(|at| *at > now);
         Ok(end.map_or_else(Action::await_change, |end| Action::requeue(until(end, now))))

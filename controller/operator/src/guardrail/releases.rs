@@ -23,7 +23,7 @@ use crate::control::{Reconciler, jittered, until};
 use crate::error::Error;
 use crate::kubernetes::conditions::{Fact, time};
 use crate::kubernetes::events::Happening;
-use crate::kubernetes::status::{Desired, StatusWriter, fields_of};
+use crate::kubernetes::status::{Desired, fields_of};
 
 const FIELDS: &[&str] = &["observedGeneration", "state", "detached", "keptSince"];
 const CONDITIONS: &[&str] = &["Ready", "Released", "Stalled"];
@@ -349,7 +349,7 @@ async fn report(
         kept_since: kept_since.map(|at| time(at.saturating_add(SignedDuration::from_millis(999)).unwrap_or(at))),
         conditions: Vec::new(),
     };
-    let writer = StatusWriter::new(context.client.clone(), context.own.clone(), MANAGER, FIELDS, CONDITIONS);
+    let writer = context.status_writer(MANAGER, FIELDS, CONDITIONS);
     let live = serde_json::to_value(&release.status).unwrap_or_default();
     let desired = Desired { fields: fields_of(&status), conditions: facts };
     if writer.write(release, &live, &desired, now).await? && before.state != Some(*state) {

@@ -25,7 +25,7 @@ use super::{bodies, good};
 use crate::context::Context;
 use crate::error::Error;
 use crate::kubernetes::conditions::{Fact, time};
-use crate::kubernetes::status::{Desired, StatusWriter, fields_of};
+use crate::kubernetes::status::{Desired, fields_of};
 use crate::owners::Nudge;
 use crate::requested_at;
 
@@ -338,7 +338,7 @@ async fn write(
     status: &GuardrailSetStatus,
     facts: Vec<Fact>,
 ) -> Result<(), Error> {
-    let writer = StatusWriter::new(context.client.clone(), context.own.clone(), MANAGER, FIELDS, CONDITIONS);
+    let writer = context.status_writer(MANAGER, FIELDS, CONDITIONS);
     let live = serde_json::to_value(&set.status).unwrap_or_default();
     let desired = Desired { fields: fields_of(status), conditions: facts };
     writer.write(set, &live, &desired, (context.now)()).await?;

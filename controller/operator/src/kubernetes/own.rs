@@ -20,6 +20,8 @@ impl OwnWrites {
     pub fn note(&self, written: &impl Resource, now: Instant) {
         let (Some(uid), Some(version)) = (written.meta().uid.clone(), version(written)) else { return };
         let mut own = self.lock();
+        // Also those of objects that are gone.
+        own.retain(|_, (_, at)| now.duration_since(*at) < PATIENCE);
         let newest = own.get(&uid).map_or(version, |(known, _)| version.max(*known));
         own.insert(uid, (newest, now));
     }
@@ -83,6 +85,14 @@ mod tests {
         own.note(&object("a", "12"), now);
         assert!(own.are_ahead_of(&object("a", "7"), now + PATIENCE / 2));
         assert!(!own.are_ahead_of(&object("a", "7"), now + PATIENCE));
+    }
+
+    #[test]
+    fn an_object_that_is_gone_is_forgotten() {
+        let (own, now) = (OwnWrites::default(), Instant::now());
+        own.note(&object("a", "12"), now);
+        own.note(&object("b", "13"), now + PATIENCE);
+        assert_eq!(own.lock().keys().collect::<Vec<_>>(), ["b"]);
     }
 
     #[test]

@@ -9,7 +9,7 @@ use crate::context::Context;
 use crate::error::Error;
 use crate::guardrail::{self, Blocked, Observed};
 use crate::kubernetes::conditions::Fact;
-use crate::kubernetes::status::{Desired, StatusWriter};
+use crate::kubernetes::status::Desired;
 
 const FIELDS: &[&str] = &["serviceControlPolicies", "plans", "morePlans"];
 /// Most sets whose plans are shown.
@@ -53,7 +53,7 @@ pub async fn report(
         fields.insert("serviceControlPolicies".to_owned(), counts.clone());
     }
     let conditions = vec![can_enforce(context, object), in_sync(observed)];
-    let writer = StatusWriter::new(context.client.clone(), context.own.clone(), guardrail::MANAGER, FIELDS, CONDITIONS);
+    let writer = context.status_writer(guardrail::MANAGER, FIELDS, CONDITIONS);
     writer.write(object, &live, &Desired { fields, conditions }, (context.now)()).await?;
     Ok(())
 }

@@ -17,7 +17,7 @@ use crate::context::Context;
 use crate::error::Error;
 use crate::kubernetes::conditions::{Fact, time};
 use crate::kubernetes::events::Happening;
-use crate::kubernetes::status::{Desired, StatusWriter, fields_of};
+use crate::kubernetes::status::{Desired, fields_of};
 use crate::{reasons, requested_at};
 
 /// Field manager of what the feed reads.
@@ -74,7 +74,7 @@ pub async fn report(
     facts.extend(summary(&facts[0], stalled(context, &name, foreign_cluster), waits));
     let desired = Desired { fields: fields_of(&status), conditions: facts };
     let happenings = happenings(object, &desired.conditions);
-    let writer = StatusWriter::new(context.client.clone(), context.own.clone(), MANAGER, FIELDS, CONDITIONS);
+    let writer = context.status_writer(MANAGER, FIELDS, CONDITIONS);
     let live = serde_json::to_value(&object.status).unwrap_or_default();
     if writer.write(object, &live, &desired, (context.now)()).await? {
         context.events.publish(&object.object_ref(&()), happenings);

@@ -20,7 +20,7 @@ use crate::control::{Reconciler, until};
 use crate::error::Error;
 use crate::kubernetes::conditions::Fact;
 use crate::kubernetes::events::Happening;
-use crate::kubernetes::status::{Desired, StatusWriter, fields_of};
+use crate::kubernetes::status::{Desired, fields_of};
 use crate::postures::MANAGER;
 use crate::requested_at;
 
@@ -157,7 +157,7 @@ async fn report(
     });
     let happenings = if known { Vec::new() } else { vec![happening(standing)] };
     let desired = Desired { fields: fields_of(&status), conditions };
-    let writer = StatusWriter::new(context.client.clone(), context.own.clone(), MANAGER, FIELDS, CONDITIONS);
+    let writer = context.status_writer(MANAGER, FIELDS, CONDITIONS);
     let live = serde_json::to_value(before).unwrap_or_default();
     if writer.write(attestation, &live, &desired, now).await? {
         context.events.publish(&attestation.object_ref(&()), happenings);

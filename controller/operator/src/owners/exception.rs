@@ -21,7 +21,7 @@ use crate::control::{Reconciler, until};
 use crate::error::Error;
 use crate::kubernetes::conditions::Fact;
 use crate::kubernetes::events::Happening;
-use crate::kubernetes::status::{Desired, StatusWriter, fields_of};
+use crate::kubernetes::status::{Desired, fields_of};
 use crate::postures::MANAGER;
 use crate::published::{Conclusion, ProfileSnapshot};
 use crate::requested_at;
@@ -191,7 +191,7 @@ async fn report(
     }
     let happenings = happenings(exception, standing);
     let desired = Desired { fields: fields_of(&status), conditions };
-    let writer = StatusWriter::new(context.client.clone(), context.own.clone(), MANAGER, FIELDS, CONDITIONS);
+    let writer = context.status_writer(MANAGER, FIELDS, CONDITIONS);
     let live = serde_json::to_value(before).unwrap_or_default();
     if writer.write(exception, &live, &desired, now).await? {
         context.events.publish(&exception.object_ref(&()), happenings);

@@ -12,7 +12,7 @@ use super::{Observed, Waiting, news};
 use crate::context::Context;
 use crate::error::Error;
 use crate::kubernetes::conditions::{Fact, time};
-use crate::kubernetes::status::{Desired, StatusWriter, fields_of};
+use crate::kubernetes::status::{Desired, fields_of};
 use crate::owners::Nudge;
 use crate::postures::{MANAGER, Source};
 use crate::published::{Conclusion, ProfileSnapshot, demands};
@@ -251,7 +251,7 @@ async fn write(
     status.observed_generation = profile.metadata.generation;
     status.last_handled_reconcile_at = requested_at(profile);
     status.assessed_at.clone_from(&before);
-    let writer = StatusWriter::new(context.client.clone(), context.own.clone(), MANAGER, FIELDS, CONDITIONS);
+    let writer = context.status_writer(MANAGER, FIELDS, CONDITIONS);
     let live = serde_json::to_value(&profile.status).unwrap_or_default();
     let mut desired = Desired { fields: fields_of(&status), conditions: facts };
     let due = before.is_none_or(|at| now.duration_since(at.0) >= HEARTBEAT);
