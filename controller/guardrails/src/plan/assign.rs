@@ -190,6 +190,9 @@ fn keep(
             let says = says == Some(true);
             if (says && (shared > 0 || idle)) || (shared > 0 && may) {
                 let more = carrier.policy.targets.len() - shared.min(carrier.policy.targets.len());
+                // Half way through their attachments, a policy is that one's who has it at most of its targets: the other's may be
+                // at one that only the other has.
+                let missing = want.targets.len() - shared;
                 let order = (
                     shared == 0,
                     Reverse(says),
@@ -197,6 +200,7 @@ fn keep(
                     Reverse(shared),
                     !want.had(carrier),
                     more,
+                    missing,
                     *key != baseline,
                 );
                 pairs.push((order, number, policy));

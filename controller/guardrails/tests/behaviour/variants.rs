@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use soc2_catalog::Catalog;
 use soc2_guardrails::{Mode, Parameters, Selection, SetInput};
 
-use crate::model::{World, add_policy, counts, deny, set, units, words};
+use crate::model::{World, add_policy, counts, deny, everything, set, units, words};
 
 pub const REGIONS: &str = "restrict-regions";
 
@@ -192,4 +192,24 @@ fn what_an_unplannable_set_may_want_is_not_rewritten_for_another() {
     let plan = world.plan(&[broken, new]);
     assert_eq!(plan.sets[0].refused.clone().unwrap().reason, "BadParameter");
     assert_eq!(plan.sets[1].counts(), counts(1, 0, 1), "{:?}", words(&plan.steps));
+}
+
+#[test]
+fn sets_of_other_gates_that_say_the_same_keep_their_policies_from_any_interrupted_step() {
+    const LEAVE: &str = "deny-leave-org";
+    let world = World::new(&["A/B 222222222222 333333333333", "A/C", "D 444444444444 555555555555"]);
+    let some = units(&world.org, &["A", "D"], &["A/C"]);
+    let first = set("set-0", Mode::Enforce, some.clone(), &[LEAVE]);
+    let wide = set("set-1", Mode::Enforce, everything(&world.org), &[LEAVE]);
+    let other = SetInput { gate: "true".to_owned(), ..set("set-2", Mode::Enforce, some, &[LEAVE]) };
+    let sets = [first, wide, other];
+    let plan = world.plan(&sets);
+    for stop in 0..=plan.steps.len() {
+        let mut interrupted = world.clone();
+        interrupted.apply(&plan.steps[..stop]);
+        let rest = interrupted.plan(&sets);
+        interrupted.apply(&rest.steps);
+        assert_eq!(rest.steps.len(), plan.steps.len() - stop, "after {stop} steps: {:?}", words(&rest.steps));
+        assert!(interrupted.plan(&sets).sets.iter().all(|set| set.in_sync), "after {stop} steps");
+    }
 }
