@@ -41,7 +41,10 @@ stage_generated() {
   python3 "$tools/controls.py" --check
 }
 
+# Properties are tried on the same cases each time, so that one verdict is for one state of the code. A soak tries
+# others each time, and many more.
 stage_unit() {
+  if [ -z "${SOC2_SOAK:-}" ]; then export PROPTEST_RNG_SEED=${PROPTEST_RNG_SEED:-1}; fi
   "${cargo_test[@]}" --lib --bins
   run_integration controller/*/tests crds/tests tests/controlplane/tests tests/sandbox/tests
   "${cargo_test[@]}" --doc
@@ -56,8 +59,8 @@ stage_fuzz() {
 
 stage_e2e() {
   use_venv
-  # These tests mostly wait for other processes: more of them than cores.
-  export RUST_TEST_THREADS=${RUST_TEST_THREADS:-12}
+  # These tests mostly wait for other processes; how many go on at a time is for tests/e2e/src/turn.rs.
+  export RUST_TEST_THREADS=${RUST_TEST_THREADS:-24}
   run_integration tests/e2e/tests
 }
 

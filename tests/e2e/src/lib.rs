@@ -20,6 +20,7 @@ pub mod sandbox;
 pub mod skew;
 pub mod stand;
 pub mod tap;
+pub mod turn;
 pub mod wait;
 
 pub use operator::{Operator, OperatorOptions};

@@ -13,12 +13,13 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use base64::{Engine, engine::general_purpose::STANDARD};
-use controlplane::ControlPlane;
+use controlplane::{Builder, ControlPlane};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::sync::Semaphore;
 
 use crate::stand::{KINDS, install};
+use crate::turn::Turn;
 
 /// Those that nobody uses. They end with the process, as every server of a control plane does.
 static IDLE: Mutex<Vec<(ControlPlane, Before)>> = Mutex::new(Vec::new());
@@ -50,9 +51,10 @@ const TRANSACTION: usize = 100;
 
 /// A control plane of a test until it is dropped.
 pub struct Plane {
-    plane: Option<ControlPlane>,
+    servers: Option<ControlPlane>,
     /// Of one that others use afterwards.
     before: Option<Before>,
+    _turn: Turn,
 }
 
 /// What a control plane was like before its first test.
@@ -68,18 +70,22 @@ impl Plane {
     /// # Errors
     /// When none comes up.
     pub async fn take(audit: &Path) -> Result<Self> {
+        let turn = Turn::take().await;
         let (plane, before) = match idle().await {
             Some(found) => found,
             None => prepared().await?,
         };
         symlink(before.audit_log(), audit)?;
-        Ok(Self { plane: Some(plane), before: Some(before) })
+        Ok(Self { servers: Some(plane), before: Some(before), _turn: turn })
     }
 
-    /// One that nobody else will use.
-    #[must_use]
-    pub fn of_its_own(plane: ControlPlane) -> Self {
-        Self { plane: Some(plane), before: None }
+    /// A new one, without anything of ours, that nobody else will use.
+    ///
+    /// # Errors
+    /// When it does not come up.
+    pub async fn of_its_own(builder: Builder) -> Result<Self> {
+        let turn = Turn::take().await;
+        Ok(Self { servers: Some(started(builder).await?), before: None, _turn: turn })
     }
 }
 
@@ -88,13 +94,13 @@ impl Deref for Plane {
 
     #[expect(clippy::expect_used, reason = "it is there until it is dropped")]
     fn deref(&self) -> &ControlPlane {
-        self.plane.as_ref().expect("a plane")
+        self.servers.as_ref().expect("a plane")
     }
 }
 
 impl Drop for Plane {
     fn drop(&mut self) {
-        if let (Some(plane), Some(before)) = (self.plane.take(), self.before.take()) {
+        if let (Some(plane), Some(before)) = (self.servers.take(), self.before.take()) {
             IDLE.lock().unwrap_or_else(PoisonError::into_inner).push((plane, before));
         }
     }
@@ -112,12 +118,16 @@ async fn idle() -> Option<(ControlPlane, Before)> {
     }
 }
 
+/// It takes a core for seconds, and whatever is awaited elsewhere is late meanwhile.
+async fn started(builder: Builder) -> Result<ControlPlane> {
+    let _turn = STARTS.acquire().await?;
+    builder.start().await
+}
+
 /// A new one.
 async fn prepared() -> Result<(ControlPlane, Before)> {
-    // It takes a core for seconds, and whatever is awaited elsewhere is late meanwhile.
-    let _turn = STARTS.acquire().await?;
     let audit = tempfile::tempdir()?;
-    let plane = ControlPlane::builder().audit_log(audit.path().join("audit.log")).start().await?;
+    let plane = started(ControlPlane::builder().audit_log(audit.path().join("audit.log"))).await?;
     install(&plane).await?;
     plane.service_account("soc2-operator", "soc2-operator").await?;
     let kept = keys(&plane).await?;

@@ -58,9 +58,9 @@ impl Stand {
     /// When a part does not come up.
     pub async fn start_without_kinds() -> Result<Self> {
         let dir = tempfile::tempdir()?;
-        let plane = ControlPlane::builder().audit_log(dir.path().join("audit.log")).start().await?;
+        let plane = Plane::of_its_own(ControlPlane::builder().audit_log(dir.path().join("audit.log"))).await?;
         rights(&plane).await?;
-        Self::on(Plane::of_its_own(plane), dir, &Sandbox::demo_world(), &["--no-limits"]).await
+        Self::on(plane, dir, &Sandbox::demo_world(), &["--no-limits"]).await
     }
 
     /// AWS beside this control plane.

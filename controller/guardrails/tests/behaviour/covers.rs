@@ -223,7 +223,7 @@ fn selections() -> impl Strategy<Value = (Organization, Selection)> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(512))]
+    #![proptest_config(crate::model::cases(512))]
 
     #[test]
     fn exactly_the_selected_accounts_are_affected((org, selection) in selections()) {

@@ -88,7 +88,7 @@ fn kind(decision: &Decision) -> &'static str {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(512))]
+    #![proptest_config(crate::model::cases(512))]
 
     #[test]
     fn the_order_of_statements_policies_and_keys_does_not_matter(levels in levels(), call in call()) {

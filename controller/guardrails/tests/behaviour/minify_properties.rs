@@ -168,7 +168,7 @@ fn full_access() -> Document {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(1500))]
+    #![proptest_config(crate::model::cases(1500))]
 
     #[test]
     fn fewer_characters_decide_alike(document in document(6), calls in prop::collection::vec(call(), 12), drop in any::<bool>()) {

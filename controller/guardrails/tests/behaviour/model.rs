@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use proptest::test_runner::Config;
 use soc2_catalog::{Catalog, ExampleCall, Guardrail};
 use soc2_guardrails::library::compile;
 use soc2_guardrails::pack::{Sids, minify};
@@ -334,4 +335,10 @@ pub fn words(steps: &[Step]) -> Vec<String> {
 /// Policies to create and update, and attachments.
 pub fn counts(create: u32, update: u32, attach: u32) -> Counts {
     Counts { create, update, attach, ..Counts::default() }
+}
+
+/// So many cases of a property; a soak tries fifty times as many.
+pub fn cases(usual: u32) -> Config {
+    let soak = std::env::var_os("SOC2_SOAK").is_some();
+    Config::with_cases(if soak { usual * 50 } else { usual })
 }

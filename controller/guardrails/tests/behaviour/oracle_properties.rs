@@ -216,7 +216,7 @@ fn with_levels<T>(levels: &[Vec<Value>], then: impl FnOnce(&[Level<'_>]) -> T) -
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(2048))]
+    #![proptest_config(crate::model::cases(2048))]
 
     #[test]
     fn decisions_are_those_of_an_independent_evaluator(levels in levels(), call in call()) {

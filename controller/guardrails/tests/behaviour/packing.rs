@@ -326,7 +326,7 @@ fn places(packing: &Packing) -> BTreeMap<(String, String), String> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(64))]
+    #![proptest_config(crate::model::cases(64))]
 
     #[test]
     fn up_to_six_are_packed_as_well_as_can_be(mut wants in wants(6), max in 500usize..1500) {

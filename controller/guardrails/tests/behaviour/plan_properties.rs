@@ -118,7 +118,7 @@ fn as_recorded(mut sets: Vec<SetInput>, world: &World) -> Vec<SetInput> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(256))]
+    #![proptest_config(crate::model::cases(256))]
 
     #[test]
     fn a_plan_is_idempotent_from_any_interrupted_step(sets in sets(), stop in any::<prop::sample::Index>()) {

@@ -102,7 +102,7 @@ fn small_world(foreign: usize) -> World {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(96))]
+    #![proptest_config(crate::model::cases(96))]
 
     /// Denied before and after is denied all the way, allowed before and after is allowed all the way, whatever is short.
     #[test]

@@ -7,7 +7,8 @@ use std::process::Command;
 use anyhow::{Context, Result, bail, ensure};
 use controlplane::ControlPlane;
 use controlplane::process::{Server, Watchdog};
-use e2e::stand::{condition_of, install};
+use e2e::pool::Plane;
+use e2e::stand::condition_of;
 use e2e::{Operator, OperatorOptions, eventually};
 use serde_json::{Value, json};
 
@@ -208,8 +209,7 @@ async fn the_main_job_is_done_against_moto_too() -> Result<()> {
     let logs = dir.path().join("logs");
     let moto = Moto::start(&logs).await?;
     let unit = set_up(&moto)?;
-    let plane = ControlPlane::start().await?;
-    install(&plane).await?;
+    let plane = Plane::take(&dir.path().join("audit.log")).await?;
     let operator = Operator::start(OperatorOptions {
         kubeconfig: plane.service_account("soc2-operator", "soc2-operator").await?.kubeconfig,
         aws: moto.url.clone(),

@@ -2,6 +2,7 @@
 
 use anyhow::{Context, Result, bail, ensure};
 use controlplane::ControlPlane;
+use e2e::pool::Plane;
 use e2e::{eventually, objects};
 use serde_json::{Value, json};
 
@@ -13,13 +14,13 @@ const EXCEPTION: &str = "team-payments/scanner";
 
 /// A cluster with the policies, and people who may do everything: what stops them is the policies.
 struct Desk {
-    plane: ControlPlane,
+    plane: Plane,
     dir: tempfile::TempDir,
 }
 
 impl Desk {
     async fn open() -> Result<Self> {
-        let plane = ControlPlane::start().await?;
+        let plane = Plane::of_its_own(ControlPlane::builder()).await?;
         let accounts = format!("admission.gitOpsAccounts={{{FLUX}}}");
         install(&plane, &["--set", &accounts, "--set", "admission.usernamePrefix=oidc:"]).await?;
         kubectl(&plane, &["create", "namespace", "team-payments"]).await?;

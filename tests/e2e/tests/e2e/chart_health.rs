@@ -7,6 +7,7 @@ use anyhow::{Context, Result, ensure};
 use controlplane::ControlPlane;
 use e2e::chart::{Helm, RELEASE};
 use e2e::eventually;
+use e2e::pool::Plane;
 use serde_json::{Value, json};
 
 use super::chart_install::{json as get, kubectl};
@@ -45,7 +46,7 @@ async fn say(plane: &ControlPlane, name: &str, generation: u64, conditions: &[(&
 
 #[tokio::test]
 async fn helm_waits_for_ready_of_this_generation_and_stops_at_stalled() -> Result<()> {
-    let plane = ControlPlane::start().await?;
+    let plane = Plane::of_its_own(ControlPlane::builder()).await?;
     let helm = Arc::new(Helm::on(&plane).await?);
     let dir = tempfile::tempdir()?;
     let chart = chart(dir.path())?;

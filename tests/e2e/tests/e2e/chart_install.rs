@@ -7,6 +7,7 @@ use anyhow::{Context, Result, ensure};
 use controlplane::ControlPlane;
 use controlplane::process::{Server, Watchdog};
 use e2e::chart::{Helm, RELEASE};
+use e2e::pool::Plane;
 use e2e::{binaries, eventually};
 use serde_json::Value;
 
@@ -44,7 +45,7 @@ async fn ready_replicas(plane: &ControlPlane) -> Result<u64> {
 
 #[tokio::test]
 async fn it_installs_upgrades_rolls_back_and_goes_and_the_data_stays() -> Result<()> {
-    let plane = ControlPlane::builder().nodes(2).start().await?;
+    let plane = Plane::of_its_own(ControlPlane::builder().nodes(2)).await?;
     let helm = Helm::on(&plane).await?;
     restricted(&plane).await?;
     install(&helm, CRDS, "soc2-operator-crds", &[]).await?;
@@ -148,7 +149,7 @@ async fn left_behind(plane: &ControlPlane) -> Result<()> {
 /// A kubelet would run the pod's command; here the test does, with the pod's ServiceAccount.
 #[tokio::test]
 async fn the_pods_command_and_probes_work_under_the_charts_service_account() -> Result<()> {
-    let plane = ControlPlane::start().await?;
+    let plane = Plane::of_its_own(ControlPlane::builder()).await?;
     let helm = Helm::on(&plane).await?;
     restricted(&plane).await?;
     let command = ["install", "--namespace", RELEASE, "--wait=hookOnly"];

@@ -6,6 +6,7 @@ use anyhow::{Context, Result, ensure};
 use controlplane::ControlPlane;
 use e2e::chart::{Helm, RELEASE};
 use e2e::eventually;
+use e2e::pool::Plane;
 use serde_json::{Value, json};
 
 use super::chart_install::kubectl;
@@ -119,7 +120,7 @@ const BOUND: &[(&str, Option<&str>)] = &[
 #[tokio::test]
 async fn each_role_may_do_its_own_and_nothing_else() -> Result<()> {
     // The controller manager aggregates.
-    let plane = ControlPlane::builder().controller_manager(true).start().await?;
+    let plane = Plane::of_its_own(ControlPlane::builder().controller_manager(true)).await?;
     install(&plane, &[]).await?;
     kubectl(&plane, &["create", "namespace", "team-payments"]).await?;
     for (role, namespace) in BOUND {

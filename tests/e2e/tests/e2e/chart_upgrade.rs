@@ -7,6 +7,7 @@ use controlplane::ControlPlane;
 use e2e::binaries;
 use e2e::chart::{Helm, RELEASE};
 use e2e::objects;
+use e2e::pool::Plane;
 use serde_json::{Value, json};
 
 use super::chart_install;
@@ -99,7 +100,7 @@ async fn objects_of_every_release_keep_what_they_say_and_their_status() -> Resul
 }
 
 async fn upgrade_from(version: &str) -> Result<()> {
-    let plane = ControlPlane::start().await?;
+    let plane = Plane::of_its_own(ControlPlane::builder()).await?;
     let helm = Helm::on(&plane).await?;
     let dir = tempfile::tempdir()?;
     let old = released_chart(version, dir.path())?;

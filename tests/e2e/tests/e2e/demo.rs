@@ -4,6 +4,8 @@
 use anyhow::{Context, Result, ensure};
 use controlplane::ControlPlane;
 use e2e::binaries;
+use e2e::pool::Plane;
+use e2e::turn::Turn;
 
 /// Runs the demo to its end, on a given cluster if there is one.
 async fn runs(cluster: Option<&ControlPlane>) -> Result<()> {
@@ -35,12 +37,13 @@ async fn runs(cluster: Option<&ControlPlane>) -> Result<()> {
 
 #[tokio::test]
 async fn the_demo_runs_to_its_end() -> Result<()> {
+    let _turn = Turn::take().await;
     runs(None).await
 }
 
 #[tokio::test]
 async fn the_demo_uses_the_cluster_that_it_is_given() -> Result<()> {
-    let plane = ControlPlane::builder().controller_manager(true).start().await?;
+    let plane = Plane::of_its_own(ControlPlane::builder().controller_manager(true)).await?;
     runs(Some(&plane)).await?;
     let left = tokio::process::Command::new(plane.tools().kubectl())
         .args(["get", "awsorg", "acme", "-o", "name"])

@@ -1,13 +1,13 @@
 //! What can be known wrong at apply time is rejected by the real API server, with a message that names the field.
 
 use anyhow::{Context, Result, ensure};
-use controlplane::ControlPlane;
-use e2e::{binaries, stand};
+use e2e::binaries;
+use e2e::pool::Plane;
 
 #[tokio::test]
 async fn every_invalid_manifest_is_rejected_with_its_message_and_every_sample_accepted() -> Result<()> {
-    let plane = ControlPlane::start().await?;
-    stand::install(&plane).await?;
+    let dir = tempfile::tempdir()?;
+    let plane = Plane::take(&dir.path().join("audit.log")).await?;
     let folder = binaries::repository().join("crds/tests/invalid");
     let mut checked = 0;
     let mut wrong = Vec::new();
@@ -39,8 +39,8 @@ async fn every_invalid_manifest_is_rejected_with_its_message_and_every_sample_ac
 
 #[tokio::test]
 async fn kubectl_explains_the_targets_and_finds_the_kinds_by_short_name_and_category() -> Result<()> {
-    let plane = ControlPlane::start().await?;
-    stand::install(&plane).await?;
+    let dir = tempfile::tempdir()?;
+    let plane = Plane::take(&dir.path().join("audit.log")).await?;
     let explain = |field: &'static str| {
         let plane = &plane;
         async move {

@@ -7,6 +7,7 @@ use anyhow::{Context, Result, ensure};
 use controlplane::{ControlPlane, tools};
 use e2e::chart::RELEASE;
 use e2e::objects::{at, exception, object, profile};
+use e2e::pool::Plane;
 use e2e::{Stand, binaries, eventually};
 use serde_json::json;
 
@@ -81,7 +82,7 @@ async fn replicas(plane: &ControlPlane) -> Result<u64> {
 
 #[tokio::test]
 async fn the_commands_about_the_charts_do_what_they_say() -> Result<()> {
-    let plane = ControlPlane::builder().nodes(2).start().await?;
+    let plane = Plane::of_its_own(ControlPlane::builder().nodes(2)).await?;
     let mut left = Left::of(Part::Charts)?;
     let helm = tokio::task::spawn_blocking(tools::helm).await??;
     let mut terminal = Terminal::new(&[&helm, &plane.tools().kubectl()])?;

@@ -23,7 +23,7 @@ fn actions() -> impl Strategy<Value = Vec<&'static str>> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(200))]
+    #![proptest_config(crate::model::cases(200))]
 
     /// At each single write of all waves, and of a rollback in the middle: what is denied before and after is denied, and what is
     /// allowed before and after is allowed.

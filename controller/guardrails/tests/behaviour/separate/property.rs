@@ -70,7 +70,7 @@ fn keeps_to_its_own(world: &World, plan: &Plan, sets: &[SetInput], picks: &[Pick
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(256))]
+    #![proptest_config(crate::model::cases(256))]
 
     #[test]
     fn nobody_is_worse_off_on_the_way_and_it_ends(
