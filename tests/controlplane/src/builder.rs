@@ -5,7 +5,7 @@ use std::path::{self, Path, PathBuf};
 use anyhow::{Context, Result};
 
 use crate::{
-    ControlPlane, kubeconfig,
+    ControlPlane, Store, kubeconfig,
     kubeconfig::{Access, Credential},
     pki::{self, Pki},
     plane::{Home, Servers},
@@ -22,6 +22,7 @@ pub struct Builder {
     audit_log: Option<PathBuf>,
     dir: Option<PathBuf>,
     nodes: usize,
+    store: Option<Store>,
 }
 
 impl Builder {
@@ -57,6 +58,14 @@ impl Builder {
         self
     }
 
+    /// Begins with what another one stored, instead of with nothing: its objects, with their names, UIDs and revisions. Not
+    /// its keys and certificates, so that its tokens are void. What [`Self::dir`] has already is replaced.
+    #[must_use]
+    pub fn store(mut self, store: Store) -> Self {
+        self.store = Some(store);
+        self
+    }
+
     /// Starts the servers and returns when the API is ready to be used, about four seconds later; the
     /// first time on a machine, after the programs have been built.
     ///
@@ -75,8 +84,12 @@ impl Builder {
         };
         let pki = Pki::ensure(&home.dir().join("pki"))?;
         let audit_log = self.audit_log.map(path::absolute).transpose().context("path of the audit log")?;
-        let layout = Layout { dir: home.dir().to_owned(), tools, pki, slot, audit_log };
+        let layout =
+            Layout { dir: home.dir().to_owned(), tools, pki, slot, audit_log, watched: self.controller_manager };
 
+        if let Some(store) = &self.store {
+            store.write(&layout.etcd_data())?;
+        }
         write_kubeconfig(&layout, pki::ADMIN, &layout.admin_kubeconfig())?;
         let admin = kubeconfig::client(&layout.admin_kubeconfig()).await?;
         let probe = kubeconfig::client_without_retries(&layout.admin_kubeconfig()).await?;

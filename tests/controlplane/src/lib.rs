@@ -30,8 +30,10 @@ mod plane;
 pub mod process;
 mod servers;
 mod slot;
+mod store;
 pub mod tools;
 
 pub use builder::Builder;
 pub use identity::Identity;
 pub use plane::ControlPlane;
+pub use store::Store;

@@ -10,7 +10,7 @@ use std::{
 use common::{processes_of, until};
 use controlplane::ControlPlane;
 use k8s_openapi::api::core::v1::ConfigMap;
-use kube::Api;
+use kube::{Api, api::DeleteParams};
 
 const CONFIG_MAP: &str = "{apiVersion: v1, kind: ConfigMap, metadata: {name: kept}, data: {answer: '42'}}";
 
@@ -96,6 +96,28 @@ async fn a_named_folder_keeps_the_state_and_has_one_owner() {
     let plane = ControlPlane::builder().dir(dir.path()).start().await.unwrap();
     let config_maps: Api<ConfigMap> = Api::default_namespaced(plane.admin_client());
     assert!(config_maps.get_opt("kept").await.unwrap().is_some());
+}
+
+/// What one stored is there in another one, which is not the same cluster otherwise.
+#[tokio::test]
+async fn what_one_stored_others_begin_with() {
+    let first = ControlPlane::start().await.unwrap();
+    first.apply_yaml(CONFIG_MAP).await.unwrap();
+    let store = first.store().await.unwrap();
+    let (second, third) =
+        tokio::join!(ControlPlane::builder().store(store.clone()).start(), ControlPlane::builder().store(store).start());
+    let (second, third) = (second.unwrap(), third.unwrap());
+    let there = async |plane: &ControlPlane| {
+        let config_maps: Api<ConfigMap> = Api::default_namespaced(plane.admin_client());
+        config_maps.get_opt("kept").await.unwrap().is_some()
+    };
+    // Also in the one that it was read from, which goes on.
+    assert!(there(&first).await && there(&second).await && there(&third).await);
+    assert!(first.service_account("default", "tester").await.is_ok() && second.service_account("default", "tester").await.is_ok());
+
+    let config_maps: Api<ConfigMap> = Api::default_namespaced(second.admin_client());
+    config_maps.delete("kept", &DeleteParams::default()).await.unwrap();
+    assert!(there(&first).await && !there(&second).await && there(&third).await);
 }
 
 fn owner(dir: &Path) -> std::io::Result<Child> {

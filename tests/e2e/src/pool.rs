@@ -13,10 +13,10 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use base64::{Engine, engine::general_purpose::STANDARD};
-use controlplane::{Builder, ControlPlane};
+use controlplane::{Builder, ControlPlane, Store};
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use tokio::sync::Semaphore;
+use tokio::sync::{OnceCell, Semaphore};
 
 use crate::stand::{KINDS, install};
 use crate::turn::Turn;
@@ -26,6 +26,9 @@ static IDLE: Mutex<Vec<(ControlPlane, Before)>> = Mutex::new(Vec::new());
 
 /// How many may start at a time.
 static STARTS: Semaphore = Semaphore::const_new(2);
+
+/// What the first one stored before its first test; the others begin with it.
+static FIRST: OnceCell<Store> = OnceCell::const_new();
 
 /// Where the servers themselves write, whoever uses them.
 const THEIR_OWN: [&str; 9] = [
@@ -126,12 +129,30 @@ async fn started(builder: Builder) -> Result<ControlPlane> {
 
 /// A new one.
 async fn prepared() -> Result<(ControlPlane, Before)> {
-    let audit = tempfile::tempdir()?;
-    let plane = started(ControlPlane::builder().audit_log(audit.path().join("audit.log"))).await?;
-    install(&plane).await?;
-    plane.service_account("soc2-operator", "soc2-operator").await?;
+    let mut first = None;
+    let store = FIRST
+        .get_or_try_init(async || {
+            let (plane, audit) = audited(ControlPlane::builder()).await?;
+            install(&plane).await?;
+            plane.service_account("soc2-operator", "soc2-operator").await?;
+            let store = plane.store().await?;
+            first = Some((plane, audit));
+            anyhow::Ok(store)
+        })
+        .await?;
+    let (plane, audit) = match first {
+        Some(first) => first,
+        None => audited(ControlPlane::builder().store(store.clone())).await?,
+    };
     let kept = keys(&plane).await?;
     Ok((plane, Before { audit, kept }))
+}
+
+/// One with an audit log, in a folder of its own.
+async fn audited(builder: Builder) -> Result<(ControlPlane, TempDir)> {
+    let audit = tempfile::tempdir()?;
+    let plane = started(builder.audit_log(audit.path().join("audit.log"))).await?;
+    Ok((plane, audit))
 }
 
 impl Before {
