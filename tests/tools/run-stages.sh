@@ -6,7 +6,7 @@
 set -uo pipefail
 cd "$(dirname "$0")/../.."
 
-all_stages=(lint build tools generated unit+smoke+fuzz e2e)
+all_stages=(lint build tools generated unit+servers+smoke+fuzz e2e)
 tools=$PWD/tests/tools
 target=${CARGO_TARGET_DIR:-target}
 logs=$target/test-logs
@@ -46,8 +46,13 @@ stage_generated() {
 stage_unit() {
   if [ -z "${SOC2_SOAK:-}" ]; then export PROPTEST_RNG_SEED=${PROPTEST_RNG_SEED:-1}; fi
   "${cargo_test[@]}" --lib --bins
-  run_integration controller/*/tests crds/tests tests/controlplane/tests tests/sandbox/tests
+  run_integration controller/*/tests crds/tests
   "${cargo_test[@]}" --doc
+}
+
+# The servers that other tests stand on, which mostly wait.
+stage_servers() {
+  run_integration tests/controlplane/tests tests/sandbox/tests
 }
 
 # Long enough to try every seed and find what is near them; the soak goes further.

@@ -104,8 +104,10 @@ async fn what_one_stored_others_begin_with() {
     let first = ControlPlane::start().await.unwrap();
     first.apply_yaml(CONFIG_MAP).await.unwrap();
     let store = first.store().await.unwrap();
-    let (second, third) =
-        tokio::join!(ControlPlane::builder().store(store.clone()).start(), ControlPlane::builder().store(store).start());
+    let (second, third) = tokio::join!(
+        ControlPlane::builder().store(store.clone()).start(),
+        ControlPlane::builder().store(store).start()
+    );
     let (second, third) = (second.unwrap(), third.unwrap());
     let there = async |plane: &ControlPlane| {
         let config_maps: Api<ConfigMap> = Api::default_namespaced(plane.admin_client());
@@ -113,7 +115,10 @@ async fn what_one_stored_others_begin_with() {
     };
     // Also in the one that it was read from, which goes on.
     assert!(there(&first).await && there(&second).await && there(&third).await);
-    assert!(first.service_account("default", "tester").await.is_ok() && second.service_account("default", "tester").await.is_ok());
+    assert!(
+        first.service_account("default", "tester").await.is_ok()
+            && second.service_account("default", "tester").await.is_ok()
+    );
 
     let config_maps: Api<ConfigMap> = Api::default_namespaced(second.admin_client());
     config_maps.delete("kept", &DeleteParams::default()).await.unwrap();

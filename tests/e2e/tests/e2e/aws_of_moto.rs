@@ -9,6 +9,7 @@ use controlplane::ControlPlane;
 use controlplane::process::{Server, Watchdog};
 use e2e::pool::Plane;
 use e2e::stand::condition_of;
+use e2e::wait::eventually_by_cli;
 use e2e::{Operator, OperatorOptions, eventually};
 use serde_json::{Value, json};
 
@@ -176,7 +177,7 @@ fn set_up(moto: &Moto) -> Result<String> {
 
 /// Waits until the policy is attached to the unit.
 async fn attached(moto: &Moto, policy: &str, unit: &str) -> Result<()> {
-    eventually("the attachment", || async {
+    eventually_by_cli("the attachment", || async {
         let targets = moto.aws(&["organizations", "list-targets-for-policy", "--policy-id", policy])?;
         let found =
             targets["Targets"].as_array().is_some_and(|found| found.iter().any(|target| target["TargetId"] == unit));
@@ -227,11 +228,11 @@ async fn the_main_job_is_done_against_moto_too() -> Result<()> {
     read_and_assessed(&plane).await.with_context(|| operator.log())?;
 
     // The guardrail is created, attached, and put back when somebody edits or detaches it.
-    let (id, original) = eventually("the policy", || async { moto.policy()?.context("none yet") }).await?;
+    let (id, original) = eventually_by_cli("the policy", || async { moto.policy()?.context("none yet") }).await?;
     attached(&moto, &id, &unit).await?;
     let weak = r#"{"Version":"2012-10-17","Statement":[]}"#;
     moto.aws(&["organizations", "update-policy", "--policy-id", &id, "--content", weak])?;
-    eventually("the content to be put back", || async {
+    eventually_by_cli("the content to be put back", || async {
         let (_, content) = moto.policy()?.context("gone")?;
         if content == original { Ok(()) } else { bail!("{content}") }
     })

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
 use e2e::stand::Stand;
+use e2e::wait::eventually_by_cli;
 use e2e::{Operator, OperatorOptions, Sandbox, eventually};
 use serde_json::Value;
 
@@ -110,7 +111,7 @@ async fn a_restart_goes_on_from_the_object_and_a_damaged_one_counts_as_none() ->
     damage(&s3, stand.dir.path())?;
     let operator = Operator::start(options).await?;
     settled(&stand).await?;
-    eventually("everything to be read again", || async {
+    eventually_by_cli("everything to be read again", || async {
         ensure!(operator.log().contains("the checkpoint is not used"), "{}", operator.log());
         let object = object(&s3)?;
         ensure!(object["ContentLength"].as_u64() > Some(1000), "{object}");
