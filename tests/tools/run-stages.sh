@@ -6,7 +6,7 @@
 set -uo pipefail
 cd "$(dirname "$0")/../.."
 
-all_stages=(lint build tools generated unit+servers+smoke+fuzz e2e)
+all_stages=(lint build tools generated unit+servers+fuzz e2e+smoke)
 tools=$PWD/tests/tools
 target=${CARGO_TARGET_DIR:-target}
 logs=$target/test-logs

@@ -5,6 +5,7 @@
 //! Few: what waits for a core makes the others slow, also in seconds of a core. With six for each core to begin with the same
 //! tests took a third more of those than with four.
 
+use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -23,10 +24,15 @@ const LOOK: Duration = Duration::from_secs(2);
 /// How often one that waits looks again.
 const PAUSE: Duration = Duration::from_millis(300);
 
-static TURNS: Mutex<Turns> = Mutex::new(Turns { running: 0, before: None, idle: false });
+static TURNS: Mutex<Turns> =
+    Mutex::new(Turns { running: 0, came: 0, waiting: BTreeSet::new(), before: None, idle: false });
 
 struct Turns {
     running: usize,
+    /// How many ever asked for one.
+    came: usize,
+    /// Those of them that wait. Who came first goes first: who is overtaken for long ends last, alone.
+    waiting: BTreeSet<usize>,
     /// When it was looked last, and what the kernel had counted then.
     before: Option<(Instant, Times)>,
     idle: bool,
@@ -45,12 +51,30 @@ pub struct Turn(());
 impl Turn {
     /// Waits for one. A test takes one, before it starts anything.
     pub async fn take() -> Self {
-        loop {
-            if turns(Turns::admits) {
-                return Self(());
-            }
+        let place = Place::last();
+        while !turns(|turns| turns.admits(&place)) {
             tokio::time::sleep(PAUSE).await;
         }
+        Self(())
+    }
+}
+
+/// A place in the queue, until it is dropped.
+struct Place(usize);
+
+impl Place {
+    fn last() -> Self {
+        turns(|turns| {
+            turns.came += 1;
+            turns.waiting.insert(turns.came);
+            Self(turns.came)
+        })
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        turns(|turns| turns.waiting.remove(&self.0));
     }
 }
 
@@ -61,7 +85,10 @@ impl Drop for Turn {
 }
 
 impl Turns {
-    fn admits(&mut self) -> bool {
+    fn admits(&mut self, place: &Place) -> bool {
+        if self.waiting.first() != Some(&place.0) {
+            return false;
+        }
         let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         let admits = self.running < FEW * cores || (self.running < MOST * cores && self.look());
         if admits {
