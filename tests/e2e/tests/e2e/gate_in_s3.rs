@@ -7,9 +7,9 @@ use jiff::Timestamp;
 use serde_json::json;
 
 use crate::aws_of_moto::Moto;
+use crate::checkpoints_in_s3;
 use crate::guardrail_changes::organization;
 use crate::guardrail_rollouts::{LEAVE, attached, folder_of, recorded, set};
-use crate::object_store;
 use crate::shipped_policies::document;
 
 /// That of the shipped policy.
@@ -29,7 +29,7 @@ async fn a_trail_is_read_with_its_policy_and_without_it_what_to_grant_is_said() 
     let keys = s3.user(USER)?;
     s3.aws(&["s3api", "create-bucket", "--bucket", BUCKET])?;
     s3.enforce().await?;
-    let stand = object_store::stand(&keys).await?;
+    let stand = checkpoints_in_s3::stand(&keys).await?;
     let operator = Operator::start(OperatorOptions {
         access_key: keys.id.clone(),
         env: vec![

@@ -4,6 +4,8 @@
 //! They begin in the order of their names: one that takes minutes has a name that does not come last.
 
 mod alerts;
+mod at_rest;
+mod at_rest_log;
 mod attestations;
 mod aws_cli;
 mod aws_of_moto;
@@ -17,6 +19,8 @@ mod chart_health;
 mod chart_install;
 mod chart_roles;
 mod chart_upgrade;
+mod checkpoints;
+mod checkpoints_in_s3;
 mod crash_shapes;
 mod dashboards;
 mod degraded_starts;
@@ -44,16 +48,12 @@ mod least_privilege;
 mod least_privilege_elsewhere;
 mod main_loop;
 mod metrics;
-mod object_store;
 mod other_products;
 mod pages;
 mod pages_run;
 mod pages_soc2ctl;
-mod quiet;
-mod quiet_log;
 mod reasons;
 mod replicas;
-mod restart;
 mod shipped_policies;
 mod status_writers;
 mod targets_shrunk;
