@@ -7,7 +7,7 @@
 set -uo pipefail
 cd "$(dirname "$0")/../.."
 
-all_stages=(lint build tools generated e2e+unit,servers,smoke,fuzz)
+all_stages=(lint build tools generated unit+servers+fuzz e2e+smoke)
 tools=$PWD/tests/tools
 target=${CARGO_TARGET_DIR:-target}
 logs=$target/test-logs
