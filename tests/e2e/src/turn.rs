@@ -10,13 +10,13 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 /// So many may go on, for each core.
-const FEW: usize = 3;
+const FEW: usize = 4;
 
 /// No more than this go on, for each core: each has servers, which take memory (about 350 MB).
 const MOST: usize = 10;
 
 /// Cores that idle at most when another one has to wait, of a hundred.
-const IDLE_PERCENT: u64 = 15;
+const IDLE_PERCENT: u64 = 8;
 
 /// How long it is looked at.
 const LOOK: Duration = Duration::from_secs(2);
