@@ -1,8 +1,7 @@
 #!/usr/bin/env bash
 # run-stages.sh [STAGE...]: runs the stages of `make test`, all of them unless some are named. Each is
 # timed, and its output is kept in <target>/test-logs/<stage>.log. The first one that fails ends the run.
-# Stages with a `+` between them run at the same time, those with a `,` one after the other: none keeps two cores busy. While they
-# do, a line says of each how it ended.
+# Stages with a `+` between them run at the same time: none keeps two cores busy. A line says when one beside the first has ended.
 # The last line is always `N passed, N failed`, over the Rust and the Python tests of this run.
 set -uo pipefail
 cd "$(dirname "$0")/../.."
@@ -103,14 +102,14 @@ run_integration() {
 }
 
 times=""
-# run_stages NAME[+NAME[,NAME...]...]: what the first prints is shown as it comes, what the others print when all have ended.
+# run_stages NAME[+NAME...]: what the first prints is shown as it comes, what the others print when all have ended.
 run_stages() {
-  local chains chain names name
-  IFS=+ read -r -a chains <<<"$1"
-  read -r -a names <<<"${1//[+,]/ }"
-  printf '\n=== %s\n' "${names[0]}"
-  for chain in "${chains[@]:1}"; do aside "${chain//,/ }" & done
-  timed "${names[0]}" 2>&1 | tee "$logs/${names[0]}.log"
+  local names name first
+  IFS=+ read -r -a names <<<"$1"
+  first=${names[0]}
+  for name in "${names[@]:1}"; do beside "$name" & done
+  printf '\n=== %s\n' "$first"
+  timed "$first" 2>&1 | tee "$logs/$first.log"
   wait
   for name in "${names[@]:1}"; do
     printf '\n=== %s, at the same time\n' "$name"
@@ -119,14 +118,12 @@ run_stages() {
   for name in "${names[@]}"; do conclude "$name"; done
 }
 
-# aside "NAME...": runs these one after the other.
-aside() {
-  local name seconds status
-  for name in $1; do
-    timed "$name" >"$logs/$name.log" 2>&1
-    read -r seconds status <"$logs/$name.end"
-    if [ "$status" -eq 0 ]; then echo "--- $name passed in $seconds s"; else echo "--- $name FAILED: $logs/$name.log"; fi
-  done
+# beside NAME: runs a stage beside another one.
+beside() {
+  local seconds status
+  timed "$1" >"$logs/$1.log" 2>&1
+  read -r seconds status <"$logs/$1.end"
+  if [ "$status" -eq 0 ]; then echo "--- $1 passed in $seconds s"; else echo "--- $1 FAILED: $logs/$1.log"; fi
 }
 
 # timed NAME: runs a stage, and keeps how long it took and how it ended.
@@ -167,7 +164,7 @@ finish() {
 }
 
 if [ $# -eq 0 ]; then set -- "${all_stages[@]}"; fi
-for stage in ${*//[+,]/ }; do
+for stage in ${*//+/ }; do
   if ! declare -F "stage_$stage" >/dev/null; then
     echo "no stage '$stage'; there are: ${all_stages[*]}" >&2
     exit 2

@@ -59,7 +59,7 @@ impl Builder {
     }
 
     /// Begins with what another one stored, instead of with nothing: its objects, with their names, UIDs and revisions. Not
-    /// its keys and certificates, so that its tokens are void. What [`Self::dir`] has already is replaced.
+    /// its keys and certificates, so that its tokens are void. A start fails when [`Self::dir`] has a state already.
     #[must_use]
     pub fn store(mut self, store: Store) -> Self {
         self.store = Some(store);

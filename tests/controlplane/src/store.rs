@@ -6,7 +6,7 @@ use std::{
     sync::Arc,
 };
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 
 use crate::ControlPlane;
 
@@ -33,7 +33,9 @@ impl Store {
         Ok(Self(Arc::new(files)))
     }
 
+    /// Writes them into a folder that is not there yet.
     pub(crate) fn write(&self, dir: &Path) -> Result<()> {
+        ensure!(!dir.exists(), "{} is there already, and would be lost", dir.display());
         for (path, content) in self.0.iter() {
             let path = dir.join(path);
             if let Some(folder) = path.parent() {

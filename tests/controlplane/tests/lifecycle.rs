@@ -96,6 +96,12 @@ async fn a_named_folder_keeps_the_state_and_has_one_owner() {
     let plane = ControlPlane::builder().dir(dir.path()).start().await.unwrap();
     let config_maps: Api<ConfigMap> = Api::default_namespaced(plane.admin_client());
     assert!(config_maps.get_opt("kept").await.unwrap().is_some());
+
+    // It does not begin with another one's instead.
+    let store = plane.store().await.unwrap();
+    drop(plane);
+    let error = ControlPlane::builder().dir(dir.path()).store(store).start().await.err().unwrap().to_string();
+    assert!(error.contains("is there already"), "{error}");
 }
 
 /// What one stored is there in another one, which is not the same cluster otherwise.

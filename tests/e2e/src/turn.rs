@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 /// So many may go on, for each core.
 const FEW: usize = 4;
 
-/// No more than this go on, for each core: each has servers, which take memory (about 350 MB).
+/// No more than this go on, for each core: each has servers, which take memory (350 MB at first, twice as much after minutes).
 const MOST: usize = 10;
 
 /// Cores that idle at most when another one has to wait, of a hundred.

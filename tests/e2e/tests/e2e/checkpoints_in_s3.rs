@@ -108,13 +108,14 @@ async fn a_restart_goes_on_from_the_object_and_a_damaged_one_counts_as_none() ->
     ensure!(calls.len() <= 2, "{} GetFindings calls after a restart with a checkpoint", calls.len());
 
     let options = operator.terminate().await?;
-    damage(&s3, stand.dir.path())?;
+    let damaged = damage(&s3, stand.dir.path())?;
     let operator = Operator::start(options).await?;
     settled(&stand).await?;
     eventually_by_cli("everything to be read again", || async {
         ensure!(operator.log().contains("the checkpoint is not used"), "{}", operator.log());
+        ensure!(operator.metrics().await?.contains("soc2_profile_checks{profile=\"production\""), "not assessed yet");
         let object = object(&s3)?;
-        ensure!(object["ContentLength"].as_u64() > Some(1000), "{object}");
+        ensure!(object["ContentLength"].as_u64() > damaged["ContentLength"].as_u64(), "{object} instead of {damaged}");
         Ok(())
     })
     .await
@@ -129,13 +130,13 @@ async fn complaint(operator: &Operator, words: &str) -> Result<()> {
     .await
 }
 
-/// Cuts the object in half.
-fn damage(s3: &Moto, folder: &Path) -> Result<()> {
+/// Cuts the object in half; gives what is left.
+fn damage(s3: &Moto, folder: &Path) -> Result<Value> {
     let file = folder.join("object");
     let path = file.to_str().context("path")?;
     s3.aws(&["s3api", "get-object", "--bucket", BUCKET, "--key", KEY, path])?;
     let bytes = std::fs::read(&file)?;
     std::fs::write(&file, &bytes[..bytes.len() / 2])?;
     s3.aws(&["s3api", "put-object", "--bucket", BUCKET, "--key", KEY, "--body", path])?;
-    Ok(())
+    object(s3)
 }
