@@ -32,7 +32,7 @@ crds: ## Write crds/generated and the chart of kinds from the types in crds/src,
 
 ##@ Know more
 soak: ## Properties and end-to-end tests in their long versions, and ten minutes of fuzzing for each target
-	SOC2_SOAK=1 tests/tools/run-stages.sh build tools unit+servers+fuzz e2e
+	SOC2_SOAK=1 tests/tools/run-stages.sh build tools unit+clients+servers+fuzz e2e
 
 bench: ## The figures of docs, printed as `name value unit`, the largest world last (an hour; `target/release/bench SECTION...` for some)
 	$(RELEASE)

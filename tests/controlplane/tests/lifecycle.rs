@@ -7,7 +7,7 @@ use std::{
     process::{Child, Command, Stdio},
 };
 
-use common::{processes_of, until};
+use common::{processes_of, stopped_of, until};
 use controlplane::ControlPlane;
 use k8s_openapi::api::core::v1::ConfigMap;
 use kube::{Api, api::DeleteParams};
@@ -64,6 +64,19 @@ async fn a_paused_apiserver_answers_nothing_and_then_goes_on() {
     assert!(!version.status.success());
     plane.resume_apiserver().await.unwrap();
     assert!(plane.kubectl(["version"]).await.unwrap().status.success());
+}
+
+#[tokio::test]
+async fn a_paused_plane_does_nothing_and_then_goes_on() {
+    let plane = ControlPlane::start().await.unwrap();
+    let namespaces = "/api/v1/namespaces";
+    let before = plane.read(namespaces).await.unwrap();
+    plane.pause().unwrap();
+    assert_eq!(stopped_of(plane.dir()).len(), 2, "{:?}", processes_of(plane.dir()));
+    plane.resume().await.unwrap();
+    let after = plane.read(namespaces).await.unwrap();
+    assert_eq!(after["items"], before["items"]);
+    assert!(stopped_of(plane.dir()).is_empty());
 }
 
 /// The owner is another process here, since this one has to see what is left of it.

@@ -28,7 +28,14 @@ static IDLE: Mutex<Vec<(ControlPlane, Before)>> = Mutex::new(Vec::new());
 static STARTS: Semaphore = Semaphore::const_new(2);
 
 /// What the first one stored before its first test; the others begin with it.
-static FIRST: OnceCell<Store> = OnceCell::const_new();
+static FIRST: OnceCell<Stores> = OnceCell::const_new();
+
+struct Stores {
+    /// With what every cluster has.
+    bare: Store,
+    /// With our CRDs and RBAC too.
+    ours: Store,
+}
 
 /// Where the servers themselves write, whoever uses them.
 const THEIR_OWN: [&str; 9] = [
@@ -74,20 +81,22 @@ impl Plane {
     /// When none comes up.
     pub async fn take(audit: &Path) -> Result<Self> {
         let turn = Turn::take().await;
+        let stores = stores().await?;
         let (plane, before) = match idle().await {
             Some(found) => found,
-            None => prepared().await?,
+            None => prepared(stores).await?,
         };
         symlink(before.audit_log(), audit)?;
         Ok(Self { servers: Some(plane), before: Some(before), _turn: turn })
     }
 
-    /// A new one, without anything of ours, that nobody else will use.
+    /// A new one, without anything of ours, that nobody else will use. It begins with what every cluster has.
     ///
     /// # Errors
     /// When it does not come up.
     pub async fn of_its_own(builder: Builder) -> Result<Self> {
         let turn = Turn::take().await;
+        let builder = builder.store(stores().await?.bare.clone());
         Ok(Self { servers: Some(started(builder).await?), before: None, _turn: turn })
     }
 }
@@ -104,7 +113,7 @@ impl Deref for Plane {
 impl Drop for Plane {
     fn drop(&mut self) {
         if let (Some(plane), Some(before)) = (self.servers.take(), self.before.take()) {
-            IDLE.lock().unwrap_or_else(PoisonError::into_inner).push((plane, before));
+            give_back(plane, before);
         }
     }
 }
@@ -127,25 +136,34 @@ async fn started(builder: Builder) -> Result<ControlPlane> {
     builder.start().await
 }
 
-/// A new one.
-async fn prepared() -> Result<(ControlPlane, Before)> {
-    let mut first = None;
-    let store = FIRST
+/// What others begin with. The one that stored it is left to whoever comes first.
+async fn stores() -> Result<&'static Stores> {
+    FIRST
         .get_or_try_init(async || {
             let (plane, audit) = audited(ControlPlane::builder()).await?;
+            let bare = plane.store().await?;
             install(&plane).await?;
             plane.service_account("soc2-operator", "soc2-operator").await?;
-            let store = plane.store().await?;
-            first = Some((plane, audit));
-            anyhow::Ok(store)
+            let ours = plane.store().await?;
+            let kept = keys(&plane).await?;
+            give_back(plane, Before { audit, kept });
+            Ok(Stores { bare, ours })
         })
-        .await?;
-    let (plane, audit) = match first {
-        Some(first) => first,
-        None => audited(ControlPlane::builder().store(store.clone())).await?,
-    };
+        .await
+}
+
+/// A new one.
+async fn prepared(stores: &Stores) -> Result<(ControlPlane, Before)> {
+    let (plane, audit) = audited(ControlPlane::builder().store(stores.ours.clone())).await?;
     let kept = keys(&plane).await?;
     Ok((plane, Before { audit, kept }))
+}
+
+/// Leaves it to the next one. Until then it stands still: an idle server takes a hundredth of a core, and there are many of them.
+fn give_back(plane: ControlPlane, before: Before) {
+    if plane.pause().is_ok() {
+        IDLE.lock().unwrap_or_else(PoisonError::into_inner).push((plane, before));
+    }
 }
 
 /// One with an audit log, in a folder of its own.
@@ -164,7 +182,7 @@ impl Before {
     async fn restore(&self, plane: &mut ControlPlane) -> Result<()> {
         // A client belongs to the runtime that made it, and each test has its own.
         plane.reconnect().await?;
-        plane.check_running()?;
+        plane.resume().await?;
         let mut left = Vec::new();
         // Now and then something is there again, such as what was under way when the last test ended.
         for _ in 0..ROUNDS {

@@ -1,41 +1,68 @@
 //! Turns of tests: as many at a time as keep the machine busy.
 //!
 //! Some tests work, others wait for minutes of somebody's clock. With a fixed number at a time either the first are late for
-//! everything, or the machine idles through the second. So a few may always go on, and another one only while cores idle.
-//! Few: what waits for a core makes the others slow, also in seconds of a core. With six for each core to begin with the same
-//! tests took a third more of those than with four.
+//! everything, or the machine idles through the second. So how many go on follows what the cores do: one more while they idle,
+//! one less while they do not at all.
 
 use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// So many may go on, for each core.
+/// At least so many may go on, for each core. More to begin with take longer in all: what waits for a core makes the others slow,
+/// also in seconds of a core. With six for each core the same tests took a third more of those than with four.
 const FEW: usize = 4;
 
 /// No more than this go on, for each core: each has servers, which take memory (350 MB at first, twice as much after minutes).
 const MOST: usize = 10;
 
-/// Cores that idle at most when another one has to wait, of a hundred.
+/// While the cores idle for more than this, of a hundred, there is room for one more.
 const IDLE_PERCENT: u64 = 8;
 
-/// How long it is looked at.
+/// While they idle for less than this, there is one too many.
+const BUSY_PERCENT: u64 = 2;
+
+/// How long it is looked at before the number changes again. What one test takes is to be seen before the next one.
 const LOOK: Duration = Duration::from_secs(2);
 
-/// How often one that waits looks again.
+/// Tests that take about a minute or more, by the beginnings of their names. They come first: one that begins late ends alone,
+/// while a core idles.
+const LONG: [&str; 19] = [
+    "at_rest",
+    "attestations::attestations_become_due",
+    "canary_secrets::",
+    "checkpoints_in_s3::",
+    "degraded_starts::an_aws",
+    "demo::",
+    "demo_walks::the_walk_with",
+    "events::a_queue_that",
+    "exceptions::",
+    "failover::nothing",
+    "faults::",
+    "guardrail_adversity::conflicts",
+    "guardrail_combinations::",
+    "guardrail_crashes::",
+    "guardrail_holds::",
+    "guardrail_rollouts::a_changed",
+    "least_privilege",
+    "pages_",
+    "replicas::",
+];
+
+/// How often the one that is next looks again; the others look less often.
 const PAUSE: Duration = Duration::from_millis(300);
 
-static TURNS: Mutex<Turns> =
-    Mutex::new(Turns { running: 0, came: 0, waiting: BTreeSet::new(), before: None, idle: false });
+static TURNS: Mutex<Turns> = Mutex::new(Turns { running: 0, room: 0, came: 0, waiting: BTreeSet::new(), before: None });
 
 struct Turns {
     running: usize,
+    /// How many may run.
+    room: usize,
     /// How many ever asked for one.
     came: usize,
-    /// Those of them that wait. Who came first goes first: who is overtaken for long ends last, alone.
-    waiting: BTreeSet<usize>,
+    /// Those of them that wait; the first one is next.
+    waiting: BTreeSet<Place>,
     /// When it was looked last, and what the kernel had counted then.
     before: Option<(Instant, Times)>,
-    idle: bool,
 }
 
 /// What all cores did since the machine started, in ticks of the kernel.
@@ -51,28 +78,39 @@ pub struct Turn(());
 impl Turn {
     /// Waits for one. A test takes one, before it starts anything.
     pub async fn take() -> Self {
-        let place = Place::last();
-        while !turns(|turns| turns.admits(&place)) {
-            tokio::time::sleep(PAUSE).await;
+        let queued = Queued::new();
+        while let Some(ahead) = turns(|turns| turns.ahead_of(queued.0)) {
+            tokio::time::sleep(PAUSE * ahead.clamp(1, 10)).await;
         }
         Self(())
     }
 }
 
-/// A place in the queue, until it is dropped.
-struct Place(usize);
+/// A place in the queue: before those that are greater.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Place {
+    short: bool,
+    /// How many had come with it.
+    came: usize,
+}
 
-impl Place {
-    fn last() -> Self {
+/// Who has a place, until it is dropped.
+struct Queued(Place);
+
+impl Queued {
+    fn new() -> Self {
+        // A test's thread has the test's name.
+        let short = std::thread::current().name().is_none_or(|name| !LONG.iter().any(|long| name.starts_with(long)));
         turns(|turns| {
             turns.came += 1;
-            turns.waiting.insert(turns.came);
-            Self(turns.came)
+            let place = Place { short, came: turns.came };
+            turns.waiting.insert(place);
+            Self(place)
         })
     }
 }
 
-impl Drop for Place {
+impl Drop for Queued {
     fn drop(&mut self) {
         turns(|turns| turns.waiting.remove(&self.0));
     }
@@ -85,32 +123,39 @@ impl Drop for Turn {
 }
 
 impl Turns {
-    fn admits(&mut self, place: &Place) -> bool {
-        if self.waiting.first() != Some(&place.0) {
-            return false;
+    /// How many are to go on before this one; `None` when it goes on now.
+    fn ahead_of(&mut self, place: Place) -> Option<u32> {
+        let ahead = self.waiting.range(..place).map(|_| 1).sum();
+        if ahead == 0 {
+            self.look();
+            if self.running < self.room {
+                self.running += 1;
+                return None;
+            }
         }
-        let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-        let admits = self.running < FEW * cores || (self.running < MOST * cores && self.look());
-        if admits {
-            self.running += 1;
-            // What this one takes is to be seen before the next one.
-            self.before = None;
-            self.idle = false;
-        }
-        admits
+        Some(ahead)
     }
 
-    /// Whether cores idle.
-    fn look(&mut self) -> bool {
-        match (self.before, times()) {
-            (Some((at, before)), Some(now)) if at.elapsed() >= LOOK => {
-                self.idle = (now.idle - before.idle) * 100 > (now.all - before.all) * IDLE_PERCENT;
-                self.before = Some((Instant::now(), now));
+    /// Changes the room by what the cores did since it was looked last.
+    fn look(&mut self) {
+        let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        self.room = self.room.max(FEW * cores);
+        let Some(now) = times() else { return };
+        match self.before {
+            Some((at, _)) if at.elapsed() < LOOK => return,
+            Some((_, before)) => {
+                // The kernel says that the time of waiting for disks may also go back.
+                let idle = now.idle.saturating_sub(before.idle) * 100;
+                let all = now.all.saturating_sub(before.all);
+                if idle > all * IDLE_PERCENT && self.running >= self.room {
+                    self.room = (self.room + 1).min(MOST * cores);
+                } else if idle < all * BUSY_PERCENT {
+                    self.room = (self.room - 1).max(FEW * cores);
+                }
             }
-            (None, Some(now)) => self.before = Some((Instant::now(), now)),
-            _ => {}
+            None => {}
         }
-        self.idle
+        self.before = Some((Instant::now(), now));
     }
 }
 

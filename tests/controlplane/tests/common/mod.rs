@@ -3,7 +3,7 @@
 
 use std::{
     fs,
-    path::Path,
+    path::{Path, PathBuf},
     time::{Duration, Instant},
 };
 
@@ -18,13 +18,27 @@ pub async fn until(what: &str, condition: impl AsyncFn() -> bool) {
 
 /// The command lines of all processes that name this folder. Every process of a control plane does.
 pub fn processes_of(dir: &Path) -> Vec<String> {
+    found(dir).into_iter().map(|(_, command)| command).collect()
+}
+
+/// Those of them that are stopped by a signal.
+pub fn stopped_of(dir: &Path) -> Vec<String> {
+    let is_stopped = |entry: &Path| {
+        fs::read_to_string(entry.join("status"))
+            .is_ok_and(|status| status.lines().any(|line| line.starts_with("State:\tT")))
+    };
+    found(dir).into_iter().filter(|(entry, _)| is_stopped(entry)).map(|(_, command)| command).collect()
+}
+
+/// Their folders in /proc, too.
+fn found(dir: &Path) -> Vec<(PathBuf, String)> {
     let Ok(entries) = fs::read_dir("/proc") else { return Vec::new() };
     entries
         .flatten()
         .filter(|entry| entry.file_name().to_string_lossy().chars().all(|c| c.is_ascii_digit()))
-        .filter_map(|entry| fs::read(entry.path().join("cmdline")).ok())
-        .map(|bytes| String::from_utf8_lossy(&bytes).replace('\0', " "))
-        .filter(|command| command.contains(&*dir.to_string_lossy()) && is_ours(command))
+        .filter_map(|entry| Some((entry.path(), fs::read(entry.path().join("cmdline")).ok()?)))
+        .map(|(entry, bytes)| (entry, String::from_utf8_lossy(&bytes).replace('\0', " ")))
+        .filter(|(_, command)| command.contains(&*dir.to_string_lossy()) && is_ours(command))
         .collect()
 }
 

@@ -103,16 +103,18 @@ impl Moto {
         Ok(())
     }
 
-    /// The operator's policy, with its content.
-    fn policy(&self) -> Result<Option<(String, Value)>> {
+    /// The operator's policy.
+    fn policy(&self) -> Result<String> {
         let list = self.aws(&["organizations", "list-policies", "--filter", "SERVICE_CONTROL_POLICY"])?;
         let policies = list["Policies"].as_array().cloned().unwrap_or_default();
         let ours =
             policies.iter().find(|policy| policy["Name"].as_str().is_some_and(|name| name.starts_with("soc2-moto-")));
-        let Some(id) = ours.and_then(|policy| policy["Id"].as_str()) else { return Ok(None) };
-        let found = self.aws(&["organizations", "describe-policy", "--policy-id", id])?;
-        let content = found["Policy"]["Content"].as_str().context("content")?;
-        Ok(Some((id.to_owned(), serde_json::from_str(content)?)))
+        ours.and_then(|policy| policy["Id"].as_str()).map(str::to_owned).context("no policy of the operator")
+    }
+
+    fn content(&self, policy: &str) -> Result<Value> {
+        let found = self.aws(&["organizations", "describe-policy", "--policy-id", policy])?;
+        Ok(serde_json::from_str(found["Policy"]["Content"].as_str().context("content")?)?)
     }
 }
 
@@ -228,12 +230,21 @@ async fn the_main_job_is_done_against_moto_too() -> Result<()> {
     read_and_assessed(&plane).await.with_context(|| operator.log())?;
 
     // The guardrail is created, attached, and put back when somebody edits or detaches it.
-    let (id, original) = eventually_by_cli("the policy", || async { moto.policy()?.context("none yet") }).await?;
+    eventually("the guardrail to be in place", || async {
+        let output = plane.kubectl(["get", "grset", "leave-org", "-o", "json"]).await?;
+        let set: Value = serde_json::from_slice(&output.stdout)?;
+        ensure!(condition_of(&set, "InSync").context("not yet")?["status"] == "True", "{:#}", set["status"]);
+        Ok(())
+    })
+    .await
+    .with_context(|| operator.log())?;
+    let id = moto.policy()?;
+    let original = moto.content(&id)?;
     attached(&moto, &id, &unit).await?;
     let weak = r#"{"Version":"2012-10-17","Statement":[]}"#;
     moto.aws(&["organizations", "update-policy", "--policy-id", &id, "--content", weak])?;
     eventually_by_cli("the content to be put back", || async {
-        let (_, content) = moto.policy()?.context("gone")?;
+        let content = moto.content(&id)?;
         if content == original { Ok(()) } else { bail!("{content}") }
     })
     .await

@@ -67,7 +67,10 @@ async fn findings_become_posture_and_follow_every_change() -> Result<()> {
 async fn events(stand: &Stand) -> Result<Vec<Value>> {
     let events = stand.kubectl(&["get", "events", "-n", "default", "-o", "json"]).await?;
     let events: Value = serde_json::from_str(&events)?;
-    Ok(events["items"].as_array().cloned().unwrap_or_default())
+    let is_ours = |event: &&Value| {
+        event["involvedObject"]["apiVersion"].as_str().is_some_and(|version| version.starts_with("soc2-operator.dev/"))
+    };
+    Ok(events["items"].as_array().into_iter().flatten().filter(is_ours).cloned().collect())
 }
 
 #[tokio::test]
