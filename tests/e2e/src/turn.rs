@@ -12,8 +12,9 @@ use std::time::{Duration, Instant};
 /// also in seconds of a core. With six for each core the same tests took a third more of those than with four.
 const FEW: usize = 4;
 
-/// No more than this go on, for each core: each has servers, which take memory (350 MB at first, twice as much after minutes).
-const MOST: usize = 10;
+/// No more than this go on, however many cores there are: each has servers, which take memory (350 MB at first, twice as much
+/// after minutes).
+const MOST: usize = 20;
 
 /// While the cores idle for more than this, of a hundred, there is room for one more.
 const IDLE_PERCENT: u64 = 8;
@@ -140,7 +141,8 @@ impl Turns {
     /// Changes the room by what the cores did since it was looked last.
     fn look(&mut self) {
         let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-        self.room = self.room.max(FEW * cores);
+        let few = (FEW * cores).min(MOST);
+        self.room = self.room.max(few);
         let Some(now) = times() else { return };
         match self.before {
             Some((at, _)) if at.elapsed() < LOOK => return,
@@ -149,9 +151,9 @@ impl Turns {
                 let idle = now.idle.saturating_sub(before.idle) * 100;
                 let all = now.all.saturating_sub(before.all);
                 if idle > all * IDLE_PERCENT && self.running >= self.room {
-                    self.room = (self.room + 1).min(MOST * cores);
+                    self.room = (self.room + 1).min(MOST);
                 } else if idle < all * BUSY_PERCENT {
-                    self.room = (self.room - 1).max(FEW * cores);
+                    self.room = (self.room - 1).max(few);
                 }
             }
             None => {}
