@@ -142,10 +142,14 @@ fn objects() -> [Value; 3] {
     ]
 }
 
-async fn control_state(plane: &ControlPlane, control: &str) -> Result<&'static str> {
-    let output = plane.kubectl(["get", "apos", &format!("all-{ACCOUNT}"), "-o", "json"]).await?;
+async fn get(plane: &ControlPlane, kind: &str, name: &str) -> Result<Value> {
+    let output = plane.kubectl(["get", kind, name, "-o", "json"]).await?;
     ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    let posture: Value = serde_json::from_slice(&output.stdout)?;
+    Ok(serde_json::from_slice(&output.stdout)?)
+}
+
+async fn control_state(plane: &ControlPlane, control: &str) -> Result<&'static str> {
+    let posture = get(plane, "apos", &format!("all-{ACCOUNT}")).await?;
     let has = |list: &Value| list.as_array().is_some_and(|ids| ids.iter().any(|id| id == control));
     let failed = posture["controls"].as_array().is_some_and(|rows| rows.iter().any(|row| row["id"] == control));
     Ok(if failed {
@@ -192,8 +196,7 @@ async fn attached(moto: &Moto, policy: &str, unit: &str) -> Result<()> {
 /// The organization is read, findings become posture.
 async fn read_and_assessed(plane: &ControlPlane) -> Result<()> {
     eventually("the organization to be read", || async {
-        let output = plane.kubectl(["get", "awsorg", "moto", "-o", "json"]).await?;
-        let object: Value = serde_json::from_slice(&output.stdout)?;
+        let object = get(plane, "awsorg", "moto").await?;
         let read = condition_of(&object, "OrganizationRead").context("not yet")?;
         ensure!(read["status"] == "True" && object["status"]["accounts"]["active"] == 2, "{:#}", object["status"]);
         Ok(())
@@ -231,8 +234,7 @@ async fn the_main_job_is_done_against_moto_too() -> Result<()> {
 
     // The guardrail is created, attached, and put back when somebody edits or detaches it.
     eventually("the guardrail to be in place", || async {
-        let output = plane.kubectl(["get", "grset", "leave-org", "-o", "json"]).await?;
-        let set: Value = serde_json::from_slice(&output.stdout)?;
+        let set = get(&plane, "grset", "leave-org").await?;
         ensure!(condition_of(&set, "InSync").context("not yet")?["status"] == "True", "{:#}", set["status"]);
         Ok(())
     })
